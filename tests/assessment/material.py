@@ -1,0 +1,113 @@
+"""What the tests of assessment start from: the shipped questionnaire, answers that fit it, people met before."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+from hypothesis import strategies as st
+
+import services.assessment
+from services.assessment.answers import Answer, AnswerSet, check_answers
+from services.assessment.questionnaire import NO_ANSWER, Depth, KnownBy, Question, Questionnaire
+from services.assessment.questionnaire_checks import parse_questionnaire
+
+PACKAGE = Path(services.assessment.__file__).parent
+FILE: dict[str, Any] = json.loads((PACKAGE / "questionnaires" / "relais-2026-1.json").read_text("utf-8"))
+QUESTIONNAIRE: Questionnaire = parse_questionnaire(FILE, source="relais-2026-1.json")
+
+SKILLS = [question.id for question in QUESTIONNAIRE.questions() if question.skill]
+
+MRS_L = {
+    "internet_use": "never",
+    "equipment_connection": "none",
+    "procedures_alone": "never",
+    "device": "none",
+    "connection": "none",
+    "no_connection_reason": "cost",
+    "email": "none",
+    **dict.fromkeys(SKILLS, "not_at_all"),
+    "main_obstacle": "cost",
+    "helper": "nobody",
+    "learning_will": "yes",
+    "learning_ability": "yes",
+    "wishes": ["daily_tools", "procedures"],
+    "mobility": "nearby",
+    "procedures_needed": ["retirement"],
+    "procedure_urgency": "within_a_month",
+    "rights_given_up": "once",
+    "schooling": "primary",
+    "adaptations": ["large_print"],
+}
+"""68 years old, Bobigny, no equipment, wants to learn."""
+
+AT_EASE = {
+    "internet_use": "often",
+    "equipment_connection": "both",
+    "procedures_alone": "alone",
+    "device": "own_computer",
+    "printing": "print_and_scan",
+    "connection": "home",
+    "email": "own",
+    **dict.fromkeys(SKILLS, "alone"),
+    "main_obstacle": "nothing",
+    "helper": "not_needed",
+    "learning_will": "maybe",
+    "learning_ability": "yes",
+    "wishes": ["nothing"],
+    "mobility": "further",
+    "procedures_needed": ["none"],
+    "rights_given_up": "no",
+    "schooling": "beyond",
+    "adaptations": ["none"],
+}
+
+
+def a_file() -> dict[str, Any]:
+    """The shipped file, free to be spoiled."""
+    return copy.deepcopy(FILE)
+
+
+def question_in(file: dict[str, Any], question_id: str) -> dict[str, Any]:
+    """A question of a raw file."""
+    return next(one for block in file["blocks"] for one in block["questions"] if one["id"] == question_id)
+
+
+def answers(chosen: dict[str, str | list[str]], known_by: KnownBy = KnownBy.SAID) -> list[Answer]:
+    """Answers written shortly: question → choice or choices."""
+    return [
+        Answer(
+            question=question,
+            choices=(choices,) if isinstance(choices, str) else tuple(choices),
+            known_by=known_by if question in SKILLS and choices != NO_ANSWER else None,
+        )
+        for question, choices in chosen.items()
+    ]
+
+
+def answered(chosen: dict[str, str | list[str]], depth: Depth = Depth.FULL, **how: Any) -> AnswerSet:
+    """Checked answers to the shipped questionnaire."""
+    return check_answers(QUESTIONNAIRE, depth, answers(chosen, **how))
+
+
+@st.composite
+def any_answers(draw: st.DrawFn, depth: Depth = Depth.FULL) -> AnswerSet:
+    """Any set of answers the shipped questionnaire accepts: answered, declined or left out, hidden ones aside."""
+    given: list[Answer] = []
+    for question in QUESTIONNAIRE.questions():
+        if depth is Depth.SCREEN and question.depth is not Depth.SCREEN:
+            continue
+        so_far = AnswerSet(QUESTIONNAIRE, depth, given, frozenset())
+        if so_far.shows(question) and draw(st.booleans() | st.just(True)):
+            given.append(draw(_an_answer(question)))
+    return check_answers(QUESTIONNAIRE, depth, given)
+
+
+@st.composite
+def _an_answer(draw: st.DrawFn, question: Question) -> Answer:
+    free = [choice.id for choice in question.choices if not choice.exclusive]
+    alone = [choice.id for choice in question.choices if choice.exclusive] + [NO_ANSWER]
+    several = st.lists(st.sampled_from(free), min_size=1, unique=True, max_size=4 if question.multiple else 1)
+    choices = tuple(draw(several | st.sampled_from(alone).map(lambda one: [one])))
+    known = draw(st.sampled_from(KnownBy)) if question.skill and NO_ANSWER not in choices else None
+    return Answer(question=question.id, choices=choices, known_by=known)
