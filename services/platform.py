@@ -1,0 +1,223 @@
+"""The whole platform in one process: opens the embedded engines, wires every service, starts and stops them in order.
+
+The only module that sees all services and engines. Start: engines, then each service's `on_start`, then consumers and tasks.
+Stop, in reverse: no new requests (the server's part), tasks and consumers end their unit of work, engines close.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+
+from shared.bus.consumer import Consumer
+from shared.bus.embedded import EmbeddedBus
+from shared.clock import Clock, SystemClock
+from shared.http.app import build_app
+from shared.http.auth import TokenVerifier
+from shared.ids import Ids, RandomIds
+from shared.observability import metrics
+from shared.observability.health import OK, Health, Level, State
+from shared.service import Kit, Service
+from shared.settings import PlatformSettings
+from shared.sqlite.writer import OnStep, no_step
+from shared.store.sqlite import SqliteEngine
+from shared.vault.sqlite import SqliteVault, open_vault
+
+log = structlog.get_logger()
+
+SERVICES = ("identity", "assessment", "directory", "referral", "notifications", "statistics")
+OPENS_THE_VAULT = frozenset({"assessment", "directory", "referral"})
+TRIM_EVERY = timedelta(hours=1)
+LAG_EVERY_SECONDS = 0.5
+STOP_SECONDS = 20
+
+
+@dataclass
+class Platform:
+    """A running platform. Made by `Platform.start`; `stop` ends it."""
+
+    settings: PlatformSettings
+    clock: Clock
+    engine: SqliteEngine
+    bus: EmbeddedBus
+    vault: SqliteVault
+    services: Mapping[str, Service]
+    consumers: list[Consumer]
+    health: Health
+    app: FastAPI
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @classmethod
+    async def start(
+        cls,
+        settings: PlatformSettings,
+        *,
+        clock: Clock | None = None,
+        ids: Ids | None = None,
+        rng: random.Random | None = None,
+        on_step: OnStep = no_step,
+        names: Sequence[str] = SERVICES,
+        verifier: TokenVerifier | None = None,
+    ) -> "Platform":
+        """Open, wire and start the services named; the app is ready to be served on return.
+
+        `verifier` replaces identity's own, for a process without it.
+
+        Raises:
+            FileInUse: another process runs on the same data directory.
+        """
+        clock, ids, rng = clock or SystemClock(), ids or RandomIds(), rng or random.Random()  # noqa: S311 - jitter only
+        engine = SqliteEngine(
+            settings.data_dir / "relais.db",
+            clock,
+            on_step=on_step,
+            on_commit=partial(_observe_commit, "store"),
+        )
+        vault = open_vault(settings.data_dir / "vault.db", settings.master_key_bytes, clock)
+        bus = EmbeddedBus(engine)
+        services = {
+            name: wire(
+                name,
+                Kit(
+                    settings,
+                    engine.store(name),
+                    bus,
+                    clock,
+                    ids,
+                    rng,
+                    vault if name in OPENS_THE_VAULT else None,
+                ),
+            )
+            for name in names
+        }
+        consumers = [
+            Consumer(
+                f"relais.{name}",
+                service.handlers,
+                bus=bus,
+                store=engine.store(name),
+                clock=clock,
+                rng=rng,
+                on_step=on_step,
+            )
+            for name, service in services.items()
+            if service.handlers
+        ]
+        health = Health()
+        app = _app(settings, services, health, verifier)
+        platform = cls(settings, clock, engine, bus, vault, services, consumers, health, app)
+        await platform._begin()
+        return platform
+
+    async def _begin(self) -> None:
+        for service in self.services.values():
+            for starting in service.on_start:
+                await starting()
+        for consumer in self.consumers:
+            self.health.add(f"consumer {consumer.group}", consumer.health)
+            self._run(f"consumer {consumer.group}", consumer.run)
+        for name, service in self.services.items():
+            for task_name, task in service.tasks.items():
+                self._run(f"{name} {task_name}", task)
+        self._run("log trimming", self._trim)
+        self._run("loop watch", self._watch)
+        log.info("platform.started", services=sorted(self.services))
+
+    async def stop(self) -> None:
+        """End every unit of work, then close the engines; nothing acknowledged is lost."""
+        for consumer in self.consumers:
+            consumer.stop()
+        consumer_tasks = [task for task in self._tasks if task.get_name().startswith("consumer ")]
+        if consumer_tasks:
+            await asyncio.wait(consumer_tasks, timeout=STOP_SECONDS)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for service in self.services.values():
+            for stopping in service.on_stop:
+                await stopping()
+        await self.engine.close()
+        await self.vault.close()
+        log.info("platform.stopped")
+
+    def _run(self, name: str, task: Callable[[], Any]) -> None:
+        running: asyncio.Task[None] = asyncio.create_task(task(), name=name)
+        self._tasks.append(running)
+        self.health.add(f"task {name}", partial(_task_state, running))
+        running.add_done_callback(_log_death)
+
+    async def _trim(self) -> None:
+        while True:
+            await self.bus.trim(self.clock.now())
+            await self.clock.sleep(TRIM_EVERY)
+
+    async def _watch(self) -> None:
+        """Measure how late the loop is, and each group's lag."""
+        while True:
+            asked = time.perf_counter()
+            await asyncio.sleep(LAG_EVERY_SECONDS)
+            metrics.LOOP_LAG_SECONDS.set(max(0.0, time.perf_counter() - asked - LAG_EVERY_SECONDS))
+            for consumer in self.consumers:
+                await consumer.report_lag()
+
+
+def wire(name: str, kit: Kit) -> Service:
+    """Wire one service; its modules are imported only now, so that a process carries what it runs."""
+    wiring = import_module(f"services.{name}.wiring")
+    service: Service = wiring.wire(kit)
+    return service
+
+
+def _app(
+    settings: PlatformSettings,
+    services: Mapping[str, Service],
+    health: Health,
+    verifier: TokenVerifier | None,
+) -> FastAPI:
+    components: dict[type, object] = {}
+    for service in services.values():
+        components |= service.components
+    secret = hmac.new(settings.master_key_bytes, b"relais request keys", hashlib.sha256).digest()
+    return build_app(
+        [router for service in services.values() for router in service.routers],
+        components=components,
+        verifier=verifier or components[TokenVerifier],  # type: ignore[arg-type]  # identity wires it under this type
+        request_secret=secret,
+        health=health,
+        ready=lambda: {
+            name: why for name, service in services.items() if (why := service.ready()) is not None
+        },
+        asyncapi=_asyncapi,
+    )
+
+
+def _asyncapi() -> dict[str, Any]:
+    from shared.events.asyncapi import asyncapi_document
+
+    return asyncapi_document()
+
+
+def _observe_commit(store: str, operations: int, seconds: float) -> None:
+    metrics.COMMIT_SIZE.labels(store).observe(operations)
+    metrics.COMMIT_SECONDS.labels(store).observe(seconds)
+
+
+def _task_state(task: asyncio.Task[None]) -> State:
+    if not task.done() or task.cancelled():
+        return OK
+    return State(Level.FAILED, f"{task.get_name()} ended")
+
+
+def _log_death(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("platform.task.died", task=task.get_name(), error=type(error).__name__, exc_info=error)

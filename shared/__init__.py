@@ -1,0 +1,1 @@
+"""What any service may use; this package knows no service."""

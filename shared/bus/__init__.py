@@ -1,0 +1,1 @@
+"""The bus port, its engines, and the consumer runtime that every service shares."""

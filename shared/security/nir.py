@@ -1,0 +1,58 @@
+"""The French social-security number (NIR) is refused wherever text about people or cases enters.
+
+Found: 15 characters with a valid key, also spaced or Corsican (2A, 2B); or 13 bounded by non-digits whose sex,
+month and département are valid. Identifiers, phones and URLs are exempt: do not use these types for them.
+Source: INSEE, structure of the NIR; key = 97 - (number mod 97), Corsica 2A → 19, 2B → 18.
+"""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, StringConstraints
+
+_SPACE = r"[\s.\u00a0\u202f-]?"
+_CANDIDATE = re.compile(
+    rf"(?<!\d)([1-478]){_SPACE}(\d\d){_SPACE}(\d\d){_SPACE}(\d\d|2[ABab]){_SPACE}(\d{{3}}){_SPACE}(\d{{3}})"
+    rf"(?:{_SPACE}(\d\d))?(?!\d)"
+)
+
+
+def contains_nir(text: str) -> bool:
+    """Tell whether a text holds a social-security number.
+
+    >>> contains_nir("rappeler le 01 48 95 20 52")
+    False
+    """
+    if sum(character.isdigit() for character in text) < 12:
+        return False
+    return any(_is_nir(found) for found in _CANDIDATE.finditer(text))
+
+
+def _is_nir(found: re.Match[str]) -> bool:
+    sex, year, month, departement, commune, order, key = found.groups()
+    if key is not None:
+        digits = departement.upper().replace("2A", "19").replace("2B", "18")
+        return 97 - int(sex + year + month + digits + commune + order) % 97 == int(key)
+    return sex in "12" and _valid_month(int(month)) and departement != "00"
+
+
+def _valid_month(month: int) -> bool:
+    # 20-42 and 50-99 stand for unknown or foreign civil records (INSEE).
+    return 1 <= month <= 12 or 20 <= month <= 42 or month >= 50
+
+
+def _refuse_nir(text: str) -> str:
+    if contains_nir(text):
+        raise ValueError("it holds a social-security number (NIR), which must never be written here")
+    return text
+
+
+ShortText = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_refuse_nir)
+]
+"""A line about people or cases, at most 200 characters, without a NIR."""
+
+FreeText = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=4000), AfterValidator(_refuse_nir)
+]
+"""A note about people or cases, at most 4,000 characters, without a NIR."""

@@ -1,0 +1,102 @@
+"""Settings of the platform: `RELAIS_*` environment variables, read once at start and refused when wrong."""
+
+import base64
+import binascii
+import os
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import RelaisError
+
+PREFIX = "RELAIS_"
+
+
+class InvalidSettings(RelaisError):
+    """The configuration can't be used; says which variable, what is wrong, and what would be right."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__(
+            "The settings can't be used:\n" + "\n".join(f"  - {problem}" for problem in problems)
+        )
+
+
+def _is_master_key(value: SecretStr) -> SecretStr:
+    try:
+        raw = base64.b64decode(value.get_secret_value(), validate=True)
+    except binascii.Error as error:
+        raise ValueError("it must be base64 of 32 random bytes (openssl rand -base64 32)") from error
+    if len(raw) != 32:
+        raise ValueError(f"it decodes to {len(raw)} bytes and must be 32 (openssl rand -base64 32)")
+    return value
+
+
+MasterKey = Annotated[SecretStr, AfterValidator(_is_master_key)]
+
+
+class PlatformSettings(BaseSettings):
+    """Everything a process is told from outside. Secrets have no default and never print."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    data_dir: Path = Field(
+        Path("var"), description="Where the embedded store and the vault keep their files."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    master_key: MasterKey = Field(
+        description="Base64 of 32 bytes: wraps case keys, signs ids, HMACs secrets."
+    )
+    public_url: str = Field(
+        "http://localhost:8080",
+        pattern=r"^https?://",
+        description="How the outside reaches us: links and token issuer.",
+    )
+    webhook_allow_private: bool = Field(
+        False,
+        description="Let webhooks go to private and local addresses: for a demonstration, never in production.",
+    )
+    token_lifetime_seconds: int = Field(3600, ge=60, le=86_400, description="How long an access token lives.")
+    sample_venues: bool = Field(
+        False, description="Load the sample of real venues when the directory is empty."
+    )
+    log_level: str = Field(
+        "INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged."
+    )
+
+    @model_validator(mode="after")
+    def _no_trailing_slash(self) -> Self:
+        if self.public_url.endswith("/"):
+            raise ValueError("public_url must not end with a slash")
+        return self
+
+    @property
+    def master_key_bytes(self) -> bytes:
+        """Return the 32 bytes of the master key."""
+        return base64.b64decode(self.master_key.get_secret_value())
+
+
+def load_settings() -> PlatformSettings:
+    """Read the environment.
+
+    Raises:
+        InvalidSettings: a variable is missing, wrong, or one that starts with `RELAIS_` is not known.
+    """
+    known = {PREFIX + name.upper() for name in PlatformSettings.model_fields}
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    problems = [
+        f"{name}: there is no such setting; known ones: {', '.join(sorted(known))}" for name in unknown
+    ]
+    try:
+        settings = PlatformSettings()  # its fields come from the environment
+    except ValidationError as error:
+        problems += [
+            f"{PREFIX}{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+            for item in error.errors()
+        ]
+        raise InvalidSettings(problems) from None
+    if problems:
+        raise InvalidSettings(problems)
+    return settings

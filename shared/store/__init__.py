@@ -1,0 +1,1 @@
+"""The store port (aggregates saved with their outgoing events) and its engines."""
