@@ -77,7 +77,7 @@ class CaseKey:
         """Return URL-safe text that only `open` with the same purpose reads."""
         nonce = self._random_bytes(NONCE_BYTES)
         sealed = nonce + self._box.encrypt(nonce, plain, _bound(self._case_id, purpose))
-        return FORMAT + base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+        return _encoded(sealed)
 
     def open(self, purpose: str, sealed: str) -> bytes:
         """Return what was sealed.
@@ -90,6 +90,8 @@ class CaseKey:
         text = sealed[len(FORMAT) :]
         try:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+            if _encoded(raw) != sealed:  # the last character has bits that decoding ignores
+                raise SealBroken(self._case_id)
             return self._box.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], _bound(self._case_id, purpose))
         except (InvalidTag, ValueError, binascii.Error) as error:
             raise SealBroken(self._case_id) from error
@@ -133,6 +135,10 @@ class KeyCache:
     def drop(self, case_id: str) -> None:
         """Forget a key; no error when it is not held."""
         self._held.pop(case_id, None)
+
+
+def _encoded(raw: bytes) -> str:
+    return FORMAT + base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def _derive(secret: bytes, use: bytes, length: int) -> bytes:
