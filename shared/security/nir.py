@@ -10,10 +10,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
 
-_SPACE = r"[\s.\u00a0\u202f-]?"
+_SPACE = r"[\s./_\u2010-\u2015-]{0,3}"
+# Inside a lookahead, so that a number read from a first digit never hides one that begins a little further.
 _CANDIDATE = re.compile(
-    rf"(?<!\d)([1-478]){_SPACE}(\d\d){_SPACE}(\d\d){_SPACE}(\d\d|2[ABab]){_SPACE}(\d{{3}}){_SPACE}(\d{{3}})"
-    rf"(?:{_SPACE}(\d\d))?(?!\d)"
+    rf"(?<!\d)(?=([1-478]){_SPACE}(\d\d){_SPACE}(\d\d){_SPACE}(\d\d|2[ABab]){_SPACE}(\d{{3}}){_SPACE}(\d{{3}})"
+    rf"(?:({_SPACE})(\d\d)(?!\d)|(?!\d)))"
 )
 
 
@@ -29,10 +30,13 @@ def contains_nir(text: str) -> bool:
 
 
 def _is_nir(found: re.Match[str]) -> bool:
-    sex, year, month, departement, commune, order, key = found.groups()
+    sex, year, month, departement, commune, order, space, key = found.groups()
     if key is not None:
         digits = departement.upper().replace("2A", "19").replace("2B", "18")
-        return 97 - int(sex + year + month + digits + commune + order) % 97 == int(key)
+        if 97 - int(sex + year + month + digits + commune + order) % 97 == int(key):
+            return True
+        if not space:
+            return False  # fifteen digits in a row without a valid key: something else
     return sex in "12" and _valid_month(int(month)) and departement != "00"
 
 
