@@ -59,9 +59,6 @@ class PlatformSettings(BaseSettings):
         description="Let webhooks go to private and local addresses: for a demonstration, never in production.",
     )
     token_lifetime_seconds: int = Field(3600, ge=60, le=86_400, description="How long an access token lives.")
-    sample_venues: bool = Field(
-        False, description="Load the sample of real venues when the directory is empty."
-    )
     log_level: str = Field(
         "INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged."
     )
