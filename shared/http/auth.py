@@ -40,10 +40,9 @@ class MissingScope(RelaisError):
 
     status: ClassVar[int] = 403
 
-    def __init__(self, scope: Scope) -> None:
-        super().__init__(
-            f"This route needs the scope {scope.value}, which the token does not carry.", scope=scope.value
-        )
+    def __init__(self, *scopes: Scope) -> None:
+        names = " or ".join(scope.value for scope in scopes)
+        super().__init__(f"This route needs the scope {names}, which the token does not carry.", scope=names)
 
 
 class InvalidActHeader(RelaisError):
@@ -80,26 +79,29 @@ class TokenVerifier(Protocol):
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-def requires(scope: Scope) -> Any:
-    """Return a dependency that gives the `Caller` when its token carries the scope."""
+def requires(*scopes: Scope) -> Any:
+    """Return a dependency that gives the `Caller` when its token carries the scope, or one of several.
+
+    Several only where two kinds of clients share a route; the service then tells them apart.
+    """
 
     async def check(request: Request, credentials: Credentials) -> Caller:
         if credentials is None:
             raise Unauthenticated("there is none in the Authorization header")
         verifier: TokenVerifier = request.app.state.verifier
         caller = await verifier.verify(credentials.credentials)
-        if scope.value not in caller.scopes:
-            raise MissingScope(scope)
+        if not any(scope.value in caller.scopes for scope in scopes):
+            raise MissingScope(*scopes)
         return caller
 
-    check.required_scope = scope  # type: ignore[attr-defined]  # read by the test that walks every route
+    check.required_scopes = scopes  # type: ignore[attr-defined]  # read by the test that walks every route
     return Depends(check)
 
 
-def acts(scope: Scope) -> Any:
-    """Return a dependency that gives the `Act`: the caller, with the agent and service of the headers."""
+def acts(*scopes: Scope) -> Any:
+    """Return a dependency that gives the `Act`: the caller (see `requires`), with the agent and service of the headers."""
 
-    async def check(request: Request, caller: Annotated[Caller, requires(scope)]) -> Act:
+    async def check(request: Request, caller: Annotated[Caller, requires(*scopes)]) -> Act:
         agent = request.headers.get(AGENT_HEADER)
         if agent is None or not _AGENT.match(agent) or contains_nir(agent):
             raise InvalidActHeader(

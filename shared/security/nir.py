@@ -51,6 +51,9 @@ def _refuse_nir(text: str) -> str:
     return text
 
 
+WithoutNir = AfterValidator(_refuse_nir)
+"""For texts with a shape of their own: put it last in an `Annotated[str, ...]`."""
+
 ShortText = Annotated[
     str, StringConstraints(strip_whitespace=True, max_length=200), AfterValidator(_refuse_nir)
 ]
