@@ -1,6 +1,7 @@
 """Answers given to one version of a questionnaire: what is accepted, what is refused and named, all at once."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -74,14 +75,19 @@ class AnswerSet:
         self._answers = {answer.question: answer for answer in answers}
         self.situation = Situation(answers=_chosen(answers))
 
-    def asked(self) -> Iterator[Question]:
+    @cached_property
+    def asked(self) -> tuple[Question, ...]:
         """Questions of this depth whose block is on, shown or not."""
-        for question in self.questionnaire.questions(without_blocks=self.blocks_off):
-            if self.depth is Depth.FULL or question.depth is Depth.SCREEN:
-                yield question
+        questions = self.questionnaire.questions(without_blocks=self.blocks_off)
+        return tuple(one for one in questions if self.depth is Depth.FULL or one.depth is Depth.SCREEN)
+
+    @cached_property
+    def shown(self) -> tuple[Question, ...]:
+        """Questions that this person was asked."""
+        return tuple(question for question in self.asked if self.shows(question))
 
     def shows(self, question: Question) -> bool:
-        """Whether the answers given so far make this question appear."""
+        """Whether the answers given make this question appear."""
         return question.shown_if is None or question.shown_if.holds(self.situation)
 
     def hidden_for_sure(self, question: Question) -> bool:
@@ -91,10 +97,6 @@ class AnswerSet:
         return all(
             self._is_settled(term.question) for term in terms(question.shown_if) if isinstance(term, AnswerIn)
         )
-
-    def shown(self) -> Iterator[Question]:
-        """Questions that this person was asked."""
-        return (question for question in self.asked() if self.shows(question))
 
     def get(self, question_id: str) -> Answer | None:
         """The answer given, refusals included."""
@@ -146,7 +148,7 @@ def _chosen(answers: Iterable[Answer]) -> Mapping[str, frozenset[str]]:
 
 
 def _problems(answer_set: AnswerSet, answers: Sequence[Answer]) -> Iterator[AnswerProblem]:
-    asked = {question.id: question for question in answer_set.asked()}
+    asked = {question.id: question for question in answer_set.asked}
     seen: set[str] = set()
     for answer in answers:
         if answer.question in seen:

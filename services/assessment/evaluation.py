@@ -121,7 +121,7 @@ def _in_file_order(answer_set: AnswerSet, question_id: str) -> tuple[str, ...]:
 
 def _skill_ranks(answer_set: AnswerSet) -> dict[str, int]:
     ranks = {}
-    for question in answer_set.shown():
+    for question in answer_set.shown:
         for choice in question.choices:
             if question.skill and choice.rank is not None and choice.id in answer_set.choices(question.id):
                 ranks[question.id] = choice.rank

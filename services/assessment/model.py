@@ -24,7 +24,7 @@ from shared.events.assessments import (
 )
 from shared.events.vocabulary import AgeBand, Band, Need, Profile, Urgency
 from shared.http.idempotency import CommandRecord
-from shared.security.caller import OWNED_INDEXES, Owner
+from shared.security.caller import Owner
 from shared.store.port import Document, Index
 
 REVIEW_AFTER_MONTHS = 12
@@ -108,7 +108,7 @@ class Assessment(Document):
     """One assessment of one person's case."""
 
     kind: ClassVar[str] = "assessments"
-    indexes: ClassVar[tuple[Index, ...]] = (*OWNED_INDEXES, Index("by_case", ("case_id",)))
+    indexes: ClassVar[tuple[Index, ...]] = (Index("by_case", ("case_id",)),)
 
     owner: Owner
     case_id: str
@@ -187,7 +187,16 @@ class NeedRepeated(AssessmentError):
         super().__init__(f"needs names {need.value} twice: name each need once, by priority.", field="needs")
 
 
-Retention = tuple[Assessment, list[AssessmentCompleted | AssessmentRevised]]
+class Preferences(Document):
+    """What an institution (its id) chose for its interviews."""
+
+    kind: ClassVar[str] = "interview_preferences"
+
+    blocks_off: tuple[str, ...] = ()
+
+
+Published = list[AssessmentCompleted | AssessmentRevised]
+Retention = tuple[Assessment, Published]
 
 
 def retain(

@@ -38,7 +38,7 @@ class ProfileFound(BaseModel):
 def find_band(answer_set: AnswerSet) -> BandFound:
     """What the three questions of the screen conclude."""
     file = answer_set.questionnaire.band
-    table = answer_set.questionnaire.band_table()
+    table = answer_set.questionnaire.band_table
     known = {axis.id: part for axis in file.axes if (part := _from_question(answer_set, axis))}
     rows = table.possible(known)
     outcome = _only_outcome(rows)
@@ -52,7 +52,7 @@ def find_profile(answer_set: AnswerSet, scores: Sequence[Score]) -> ProfileFound
     """Exactly one profile, or `undetermined` with the questions whose answers would settle it."""
     file = answer_set.questionnaire.profile.table
     known = _known_for_profile(answer_set, scores)
-    rows = answer_set.questionnaire.profile_table().possible(known)
+    rows = answer_set.questionnaire.profile_table.possible(known)
     outcome = _only_outcome(rows)
     if outcome is None:
         needed = _needed(answer_set, file, rows, known)
@@ -104,7 +104,7 @@ def _needed(
     looked_at = {axis for row in rows for axis in row.when}
     unsettled = [axis for axis in file.axes if axis.id in looked_at and not _settled(known.get(axis.id))]
     needed = []
-    for question in answer_set.shown():
+    for question in answer_set.shown:
         if answer_set.is_answered(question):
             continue
         if any(

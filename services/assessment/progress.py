@@ -15,7 +15,7 @@ class Step(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     assessment_id: str
-    completed_at: datetime
+    assessed_at: datetime
     questionnaire_id: str
     questionnaire_version: str
     profile: Profile

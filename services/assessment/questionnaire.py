@@ -4,8 +4,9 @@ Questions, choices, weights, rules and texts are read from a file; no code knows
 fit for use is checked in `questionnaire_checks`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -74,13 +75,23 @@ class Question(_Part):
     points_when_hidden: ScorePoints = Field(default_factory=dict)
     choices: tuple[Choice, ...] = Field(min_length=2)
 
+    @cached_property
+    def choice_by_id(self) -> Mapping[str, Choice]:
+        """Choices by id."""
+        return {choice.id: choice for choice in self.choices}
+
+    @cached_property
+    def maxima(self) -> Mapping[ScoreName, int]:
+        """The most points this question can bring to each score."""
+        return {name: max(choice.points.get(name, 0) for choice in self.choices) for name in ScoreName}
+
     def choice(self, choice_id: str) -> Choice | None:
         """The choice of that id; none for `no_answer`, which weighs nothing."""
-        return next((choice for choice in self.choices if choice.id == choice_id), None)
+        return self.choice_by_id.get(choice_id)
 
     def maximum(self, score: ScoreName) -> int:
         """The most points this question can bring to a score."""
-        return max((choice.points.get(score, 0) for choice in self.choices), default=0)
+        return self.maxima[score]
 
 
 class Block(_Part):
@@ -222,17 +233,24 @@ class Questionnaire(_Part):
             if block.id not in switched_off:
                 yield from block.questions
 
-    def question(self, question_id: str) -> Question | None:
-        """The question of that id."""
-        return next((question for question in self.questions() if question.id == question_id), None)
+    @cached_property
+    def question_by_id(self) -> Mapping[str, Question]:
+        """Questions by id."""
+        return {question.id: question for question in self.questions()}
 
+    @cached_property
     def band_table(self) -> DecisionTable:
         """The table that turns the screen into a band."""
         return self.band.build("band")
 
+    @cached_property
     def profile_table(self) -> DecisionTable:
         """The table that turns scores and ability to learn into a profile."""
         return self.profile.table.build("profile")
+
+    def question(self, question_id: str) -> Question | None:
+        """The question of that id."""
+        return self.question_by_id.get(question_id)
 
 
 def _part(values: list[int] | list[str]) -> Part:

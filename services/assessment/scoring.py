@@ -109,7 +109,7 @@ def contradictions(answer_set: AnswerSet) -> tuple[str, ...]:
 
 def _obtained(answer_set: AnswerSet, name: ScoreName) -> Iterator[tuple[str, str, int, int]]:
     """(question, choice, points, most points) of each question that weighs on the score and is settled."""
-    for question in answer_set.asked():
+    for question in answer_set.asked:
         maximum = question.maximum(name)
         if not maximum:
             continue
@@ -139,7 +139,7 @@ def _share_out(points: Sequence[int], weight: int) -> list[int]:
 
 def _answered_part(answer_set: AnswerSet) -> ConfidencePart:
     out_of = answer_set.questionnaire.confidence.answered
-    shown = list(answer_set.shown())
+    shown = list(answer_set.shown)
     answered = sum(answer_set.is_answered(question) for question in shown)
     return ConfidencePart(
         name="answered",
@@ -152,7 +152,7 @@ def _answered_part(answer_set: AnswerSet) -> ConfidencePart:
 def _known_by_part(answer_set: AnswerSet) -> ConfidencePart:
     rules = answer_set.questionnaire.confidence
     skills = [
-        question for question in answer_set.shown() if question.skill and answer_set.is_answered(question)
+        question for question in answer_set.shown if question.skill and answer_set.is_answered(question)
     ]
     ways = [
         answer.known_by for question in skills if (answer := answer_set.get(question.id)) and answer.known_by

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import services.assessment
 from services.assessment.answers import Answer, AnswerSet, check_answers
+from services.assessment.conditions import Situation
 from services.assessment.questionnaire import NO_ANSWER, Depth, KnownBy, Question, Questionnaire
 from services.assessment.questionnaire_checks import parse_questionnaire
 
@@ -97,8 +98,10 @@ def any_answers(draw: st.DrawFn, depth: Depth = Depth.FULL) -> AnswerSet:
     for question in QUESTIONNAIRE.questions():
         if depth is Depth.SCREEN and question.depth is not Depth.SCREEN:
             continue
-        so_far = AnswerSet(QUESTIONNAIRE, depth, given, frozenset())
-        if so_far.shows(question) and draw(st.booleans() | st.just(True)):
+        so_far = Situation({one.question: frozenset(one.choices) for one in given if not one.declined})
+        if (question.shown_if is None or question.shown_if.holds(so_far)) and draw(
+            st.booleans() | st.just(True)
+        ):
             given.append(draw(_an_answer(question)))
     return check_answers(QUESTIONNAIRE, depth, given)
 

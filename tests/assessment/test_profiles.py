@@ -47,7 +47,7 @@ def test_each_profile_has_its_people(chosen: dict[str, str | list[str]], expecte
 def test_a_profile_is_undetermined_exactly_when_questions_are_still_needed(answer_set: AnswerSet) -> None:
     found = find_profile(answer_set, scores(answer_set))
     assert (found.profile is Profile.UNDETERMINED) == bool(found.questions_needed)
-    unanswered = {question.id for question in answer_set.shown() if not answer_set.is_answered(question)}
+    unanswered = {question.id for question in answer_set.shown if not answer_set.is_answered(question)}
     assert set(found.questions_needed) <= unanswered
 
 

@@ -13,7 +13,7 @@ NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 def _step(number: int, skills: int, ranks: dict[str, int], **changes: Any) -> Step:
     step = Step(
         assessment_id=f"a{number}",
-        completed_at=NOON + timedelta(days=90 * number),
+        assessed_at=NOON + timedelta(days=90 * number),
         questionnaire_id="relais",
         questionnaire_version="2026-1",
         profile=Profile.FIRST_STEPS,
