@@ -11,6 +11,7 @@ class _CaseEvent(Payload):
     source: ClassVar[str] = "/relais/referral"
 
     owner: NodePath
+    """Node of the institution that follows the case."""
 
 
 class CaseErasing(_CaseEvent):

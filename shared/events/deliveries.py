@@ -13,7 +13,9 @@ class _DeliveryEvent(Payload):
     source: ClassVar[str] = "/relais/notifications"
 
     owner: NodePath
+    """Node that owns the subscription."""
     subscription_id: str
+    """The subscription concerned."""
 
 
 class DeliveryExhausted(_DeliveryEvent):
@@ -22,7 +24,9 @@ class DeliveryExhausted(_DeliveryEvent):
     event_type: ClassVar[str] = "fr.relais.delivery.exhausted.v1"
 
     event_id: str
+    """The event that could not be delivered."""
     attempts: Annotated[int, Field(ge=1)]
+    """How many attempts were made."""
 
 
 class EndpointDisabled(_DeliveryEvent):

@@ -2,20 +2,22 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from shared.bus.topics import Topic
-from shared.events.payload import Departement, NodePath, Payload
+from shared.events.payload import PUBLISHED, Departement, NodePath, Payload
 from shared.events.vocabulary import Coverage, Need
 
 
 class NeedCoverage(BaseModel):
     """Whether one need is within the person's reach."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = PUBLISHED
 
     need: Need
+    """The need looked at."""
     coverage: Coverage
+    """Whether a venue within reach answers it."""
 
 
 class MatchCompleted(Payload):
@@ -26,13 +28,21 @@ class MatchCompleted(Payload):
     source: ClassVar[str] = "/relais/directory"
 
     owner: NodePath
+    """Node of the institution that asked."""
     cause: Literal["assessment", "request"]
+    """`assessment`: an event asked for it; `request`: a client did."""
     case_id: str | None = None
+    """The case; null when asked without a person."""
     assessment_id: str | None = None
+    """The assessment that caused it."""
     departement: Departement | None
+    """Where venues were looked for; null: not known."""
     needs: tuple[NeedCoverage, ...]
+    """Each need with its coverage."""
     venue_ids: tuple[str, ...]
+    """The venues proposed, best first."""
     index_revision: Annotated[int, Field(ge=0)]
+    """Revision of the venue index that answered."""
 
 
 class NeedUncovered(Payload):
@@ -43,6 +53,10 @@ class NeedUncovered(Payload):
     source: ClassVar[str] = "/relais/directory"
 
     owner: NodePath
+    """Node of the institution that asked."""
     case_id: str | None = None
+    """The case; null when asked without a person."""
     departement: Departement | None
+    """Where venues were looked for; null: not known."""
     need: Need
+    """The need looked at."""

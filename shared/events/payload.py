@@ -18,6 +18,9 @@ Departement = Annotated[str, Field(pattern=r"^(0[1-9]|[1-8]\d|9[0-5]|2[AB]|97[1-
 NodePath = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}(/[a-z0-9][a-z0-9-]{0,39}){0,2}$")]
 """A node of the institution tree as a path of one to three parts: `institution/body/service`."""
 
+PUBLISHED = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
+"""The configuration of a payload and of its parts; a field's docstring is its meaning in `docs/events.md`."""
+
 PAYLOADS: dict[str, type["Payload"]] = {}
 """Every published type by its CloudEvents `type`; filled as the topic modules are imported."""
 
@@ -25,7 +28,7 @@ PAYLOADS: dict[str, type["Payload"]] = {}
 class Payload(BaseModel):
     """What an event says, without its envelope. Never personal in clear: countable facts, and a sealed part."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = PUBLISHED
 
     event_type: ClassVar[str]
     topic: ClassVar[Topic]

@@ -2,10 +2,10 @@
 
 from typing import ClassVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel
 
 from shared.bus.topics import Topic
-from shared.events.payload import Departement, NodePath, Payload
+from shared.events.payload import PUBLISHED, Departement, NodePath, Payload
 from shared.events.vocabulary import (
     ActorKind,
     AgeBand,
@@ -23,14 +23,20 @@ from shared.events.vocabulary import (
 class Outcome(BaseModel):
     """What a completed referral brought. `services_given` uses the national standard's names, verbatim."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = PUBLISHED
 
     services_given: tuple[str, ...] = ()
+    """Services given, by their names in the national standard."""
     autonomy_after: AutonomyAfter = AutonomyAfter.NOT_SEEN
+    """Autonomy at the end, as the venue saw it."""
     equipment_obtained: bool = False
+    """A device was obtained."""
     connection_obtained: bool = False
+    """A connection was obtained."""
     procedure_obtained: bool = False
+    """The procedure went through."""
     next_step: bool = False
+    """Something else is to follow."""
 
 
 class _ReferralEvent(Payload):
@@ -38,9 +44,13 @@ class _ReferralEvent(Payload):
     source: ClassVar[str] = "/relais/referral"
 
     case_id: str
+    """The case, a random id."""
     owner: NodePath
+    """Node of the institution that refers."""
     venue_id: str
+    """The venue referred to."""
     state: ReferralState
+    """State of the referral after this event."""
 
 
 class ReferralCreated(_ReferralEvent):
@@ -49,23 +59,36 @@ class ReferralCreated(_ReferralEvent):
     event_type: ClassVar[str] = "fr.relais.referral.created.v1"
 
     kind: ReferralKind
+    """How the person is sent."""
     urgency: Urgency
+    """Which deadlines apply."""
     needs: tuple[Need, ...]
+    """The needs to be answered."""
     departement: Departement | None
+    """Where the person lives; null: not said."""
     age_band: AgeBand
+    """Ten-year band of the person's age."""
     assessment_id: str | None = None
+    """The assessment it follows."""
     match_id: str | None = None
+    """The match the venue was chosen from."""
     replaces: str | None = None
+    """The referral that this one takes over from: the person counts once."""
 
 
 class ReferralMoved(_ReferralEvent):
     """The base of every transition; `previous` and `state` are the two ends of the move."""
 
     previous: ReferralState
+    """State before."""
     by: ActorKind
+    """Who moved it."""
     on_behalf_of_venue: bool = False
+    """The prescriber recorded what the venue told them."""
     channel: Channel = Channel.API
+    """How the answer reached us."""
     reason: ReferralReason | None = None
+    """Coded reason, where the move needs one."""
 
 
 class ReferralAcknowledged(ReferralMoved):
@@ -98,6 +121,7 @@ class ReferralScheduled(ReferralMoved):
     event_type: ClassVar[str] = "fr.relais.referral.scheduled.v1"
 
     appointment_at: AwareDatetime
+    """When the person is expected."""
 
 
 class ReferralAttendanceRecorded(ReferralMoved):
@@ -106,6 +130,7 @@ class ReferralAttendanceRecorded(ReferralMoved):
     event_type: ClassVar[str] = "fr.relais.referral.attendance-recorded.v1"
 
     attendance: Attendance
+    """Whether the person came."""
 
 
 class ReferralStarted(ReferralMoved):
@@ -126,6 +151,7 @@ class ReferralCompleted(ReferralMoved):
     event_type: ClassVar[str] = "fr.relais.referral.completed.v1"
 
     outcome: Outcome
+    """What the help brought."""
 
 
 class ReferralFailed(ReferralMoved):
@@ -140,6 +166,7 @@ class ReferralCancelled(ReferralMoved):
     event_type: ClassVar[str] = "fr.relais.referral.cancelled.v1"
 
     wish_of: str
+    """Whose wish it was."""
 
 
 class ReferralExpired(ReferralMoved):
