@@ -9,7 +9,7 @@ Source: schema.json of LaMednum/standard-mediation-num, v1.0.2 (etalab-2.0).
 
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -297,22 +297,3 @@ class Provenance(BaseModel):
     source: str
     import_id: str | None = None
     recorded_at: datetime
-
-
-def excerpt(value: object) -> str:
-    """A printable piece of a cell, at most 80 characters, control characters shown as `·`.
-
-    >>> excerpt("a\\x00b" + "c" * 100)[:4]
-    'a·bc'
-    """
-    text = str(value)[: EXCERPT_CHARACTERS + 1]
-    safe = "".join(char if char.isprintable() else "·" for char in text)
-    return safe if len(safe) <= EXCERPT_CHARACTERS else safe[: EXCERPT_CHARACTERS - 1] + "…"
-
-
-def entry(
-    row: int, rule: Rule, severity: Severity, *, field: str | None = None, value: Any = None
-) -> ReportEntry:
-    """A report line whose value is made safe to print."""
-    shown = None if value is None else excerpt(value)
-    return ReportEntry(row=row, field=field, rule=rule, severity=severity, value=shown)

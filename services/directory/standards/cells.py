@@ -13,7 +13,8 @@ from enum import StrEnum
 from functools import cache
 from urllib.parse import urlsplit
 
-from services.directory.model import LISTS, MAX_TEXT, Label, ReportEntry, Rule, Service, Severity, entry
+from services.directory.model import LISTS, MAX_TEXT, Label, ReportEntry, Rule, Service, Severity
+from services.directory.standards.notes import entry
 
 MAX_VALUES = 60
 """Values kept of a list: the longest closed list has eleven; the rest of a runaway cell is dropped and said."""

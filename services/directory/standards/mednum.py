@@ -17,10 +17,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from services.directory.model import FIELDS, LISTS, ReportEntry, Rule, Severity, VenueRecord, entry
+from services.directory.model import FIELDS, LISTS, ReportEntry, Rule, Severity, VenueRecord
 from services.directory.municipalities import Municipalities
 from services.directory.standards import cells as clean
 from services.directory.standards.cells import Cell
+from services.directory.standards.notes import entry
 from services.directory.standards.position import Locator
 from services.directory.standards.records import Record, RecordReader
 

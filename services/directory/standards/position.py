@@ -6,8 +6,9 @@ Every change is noted: swapped halves, impossible values, a position lent by the
 from dataclasses import dataclass
 from math import asin, cos, radians, sin, sqrt
 
-from services.directory.model import ReportEntry, Rule, Severity, entry
+from services.directory.model import ReportEntry, Rule, Severity
 from services.directory.municipalities import Found, Municipalities, Municipality
+from services.directory.standards.notes import entry
 
 EARTH_RADIUS_M = 6_371_008.8
 """Mean radius of the Earth. Source: IUGG, WGS84 mean radius R1."""
