@@ -17,6 +17,7 @@ PACKAGE = Path(services.assessment.__file__).parent
 FILE: dict[str, Any] = json.loads((PACKAGE / "questionnaires" / "relais-2026-1.json").read_text("utf-8"))
 QUESTIONNAIRE: Questionnaire = parse_questionnaire(FILE, source="relais-2026-1.json")
 
+QUESTIONS = list(QUESTIONNAIRE.questions())
 SKILLS = [question.id for question in QUESTIONNAIRE.questions() if question.skill]
 
 MRS_L = {
@@ -91,26 +92,34 @@ def answered(chosen: dict[str, str | list[str]], depth: Depth = Depth.FULL, **ho
     return check_answers(QUESTIONNAIRE, depth, answers(chosen, **how))
 
 
-@st.composite
-def any_answers(draw: st.DrawFn, depth: Depth = Depth.FULL) -> AnswerSet:
+def any_answers(depth: Depth = Depth.FULL) -> st.SearchStrategy[AnswerSet]:
     """Any set of answers the shipped questionnaire accepts: answered, declined or left out, hidden ones aside."""
+    picks = st.lists(st.integers(0, 191), min_size=len(QUESTIONS), max_size=len(QUESTIONS))
+    return picks.map(lambda numbers: _answered_by(numbers, depth))
+
+
+def _answered_by(numbers: list[int], depth: Depth) -> AnswerSet:
+    """One number a question, which picks one of the ways to answer it."""
     given: list[Answer] = []
-    for question in QUESTIONNAIRE.questions():
-        if depth is Depth.SCREEN and question.depth is not Depth.SCREEN:
+    so_far: dict[str, frozenset[str]] = {}
+    for question, number in zip(QUESTIONS, numbers, strict=True):
+        asked = depth is Depth.FULL or question.depth is Depth.SCREEN
+        hidden = question.shown_if is not None and not question.shown_if.holds(Situation(so_far))
+        ways = _ways_to_answer(question)
+        choices = ways[number % len(ways)]
+        if not asked or hidden or not choices:
             continue
-        so_far = Situation({one.question: frozenset(one.choices) for one in given if not one.declined})
-        if (question.shown_if is None or question.shown_if.holds(so_far)) and draw(
-            st.booleans() | st.just(True)
-        ):
-            given.append(draw(_an_answer(question)))
+        declined = NO_ANSWER in choices
+        known_by = list(KnownBy)[number // 64] if question.skill and not declined else None
+        given.append(Answer(question=question.id, choices=choices, known_by=known_by))
+        if not declined:
+            so_far[question.id] = frozenset(choices)
     return check_answers(QUESTIONNAIRE, depth, given)
 
 
-@st.composite
-def _an_answer(draw: st.DrawFn, question: Question) -> Answer:
+def _ways_to_answer(question: Question) -> list[tuple[str, ...]]:
+    """Each choice alone, two together where several may be, a refusal, and no answer at all."""
+    ways = [(choice.id,) for choice in question.choices]
     free = [choice.id for choice in question.choices if not choice.exclusive]
-    alone = [choice.id for choice in question.choices if choice.exclusive] + [NO_ANSWER]
-    several = st.lists(st.sampled_from(free), min_size=1, unique=True, max_size=4 if question.multiple else 1)
-    choices = tuple(draw(several | st.sampled_from(alone).map(lambda one: [one])))
-    known = draw(st.sampled_from(KnownBy)) if question.skill and NO_ANSWER not in choices else None
-    return Answer(question=question.id, choices=choices, known_by=known)
+    pairs = list(zip(free, free[1:] + free[:1], strict=True)) if question.multiple else []
+    return [*ways, *pairs, (NO_ANSWER,), ()]

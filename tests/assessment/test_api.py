@@ -21,6 +21,20 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 SCREEN = {key: MRS_L[key] for key in ("internet_use", "equipment_connection", "procedures_alone")}
 
 
+UNFIT: list[tuple[dict[str, Any], str]] = [
+    ({"note": f"Son numéro est {NIR}."}, "note"),
+    ({"retain": {"person_wish_text": f"NIR {NIR}"}}, "person_wish_text"),
+    ({"name": "Mme L."}, "name"),
+    ({"about": {"commune": "96001"}}, "commune"),
+    ({"about": {"commune": "93000 Bobigny"}}, "commune"),
+    ({"about": {"birth_date": "1958-05-01"}}, "birth_date"),
+    ({"case_id": "Mme L."}, "case_id"),
+    ({"depth": "deep"}, "depth"),
+    ({"questionnaire": {"id": "relais", "version": "2019-1"}}, "questionnaire"),
+]
+"""What does not fit a new assessment, and the field at fault."""
+
+
 async def _published(platform: PlatformUnderTest) -> list[Any]:
     await platform.settle()
     return await platform.events(Topic.ASSESSMENTS)
@@ -153,28 +167,16 @@ class TestPropose:
         named = {(one["question"], one["problem"]) for one in refused.json["errors"]}
         assert named == {("shoe_size", "unknown question"), ("email", "answered twice")}
 
-    @pytest.mark.parametrize(
-        ("changes", "field"),
-        [
-            ({"note": f"Son numéro est {NIR}."}, "note"),
-            ({"retain": {"person_wish_text": f"NIR {NIR}"}}, "person_wish_text"),
-            ({"name": "Mme L."}, "name"),
-            ({"about": {"commune": "96001"}}, "commune"),
-            ({"about": {"commune": "93000 Bobigny"}}, "commune"),
-            ({"about": {"birth_date": "1958-05-01"}}, "birth_date"),
-            ({"case_id": "Mme L."}, "case_id"),
-            ({"depth": "deep"}, "depth"),
-            ({"questionnaire": {"id": "relais", "version": "2019-1"}}, "questionnaire"),
-        ],
-    )
     async def test_a_body_that_does_not_fit_is_refused_by_field_without_echo(
-        self, platform: PlatformUnderTest, changes: dict[str, Any], field: str
+        self, platform: PlatformUnderTest
     ) -> None:
-        refused = await (await platform.client()).post("/v1/assessments", an_interview(**changes))
-        assert refused.status == 422
-        assert field in refused.text
-        for secret in (NIR, "Mme L.", "1958-05-01", "93000 Bobigny"):
-            assert secret not in refused.text
+        client = await platform.client()
+        for changes, field in UNFIT:
+            refused = await client.post("/v1/assessments", an_interview(**changes))
+            assert refused.status == 422, field
+            assert field in refused.text
+            for secret in (NIR, "Mme L.", "1958-05-01", "93000 Bobigny"):
+                assert secret not in refused.text
 
     async def test_a_repeat_has_the_effect_of_one(self, platform: PlatformUnderTest) -> None:
         client = await platform.client()
