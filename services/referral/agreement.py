@@ -18,9 +18,9 @@ from services.referral.errors import (
     SignpostCarriesNothing,
 )
 from shared.events.vocabulary import ReferralKind
-from shared.security.nir import ShortText
+from shared.security.nir import WithoutNir
 
-Code = Annotated[ShortText, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,39}$")]
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,39}$"), WithoutNir]
 """An institution's own code for a notice or a register entry: never free text, since it is kept in clear."""
 
 VenueId = Annotated[str, Field(min_length=1, max_length=100)]
@@ -104,7 +104,7 @@ class AgreementSaid(_Record):
     """What the person said, as it is told to us. `text_sha256` is the hash of the text they were shown, UTF-8."""
 
     given: bool
-    purposes: Annotated[frozenset[Purpose], Field(max_length=len(Purpose))] = frozenset()
+    purposes: Annotated[tuple[Purpose, ...], Field(max_length=len(Purpose))] = ()
     recipients: Annotated[tuple[NamedVenue | VenuesAround, ...], Field(max_length=50)] = ()
     method: AgreementMethod
     said_at: AwareDatetime
@@ -113,6 +113,8 @@ class AgreementSaid(_Record):
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
+        if len(set(self.purposes)) != len(self.purposes):
+            raise ValueError("purposes names a purpose twice")
         if not self.given and (self.purposes or self.recipients or self.ends_at):
             raise ValueError("a refusal holds no purposes, recipients or ends_at")
         if self.given and not (self.purposes and self.recipients and self.ends_at):
@@ -179,7 +181,7 @@ def check_may_send(
         raise AgreementNeeded(kind, "it has ended")
     if not agreement.names(venue_id):
         raise AgreementNeeded(kind, "recipients does not name this venue")
-    if not agreement.purposes & SHARING:
+    if SHARING.isdisjoint(agreement.purposes):
         raise AgreementNeeded(kind, "it shares nothing with the venue")
     for part, purpose in PURPOSE_OF_PART.items():
         if part in parts and not agreement.holds(purpose, at):

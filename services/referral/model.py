@@ -8,10 +8,9 @@ and ids are arguments. Personal parts are held sealed and are never looked into 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, ClassVar, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime
 
 from services.referral.agreement import Agreement, InformationGiven, LegalBasis, check_may_send
 from services.referral.errors import (
@@ -23,12 +22,12 @@ from services.referral.errors import (
     ReferralErased,
     TransitionRefused,
 )
+from services.referral.orders import Actor, Appointment, Confided, Order, Step, Told, Value, WishOf
 from services.referral.transitions import (
     OPEN,
     REASONS,
     TAKEN,
     Command,
-    Fact,
     Move,
     may_ever,
     moves_from,
@@ -39,7 +38,6 @@ from shared.events.vocabulary import (
     ActorKind,
     AgeBand,
     Attendance,
-    Channel,
     Modality,
     Need,
     ReferralKind,
@@ -52,115 +50,18 @@ from shared.security.caller import OWNED_INDEXES, Owner
 from shared.store.port import Document, Index
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class WishOf(StrEnum):
-    """Whose wish a cancellation was."""
-
-    PERSON = "person"
-    PRESCRIBER = "prescriber"
-    VENUE = "venue"
-
-
-class AppointmentMode(StrEnum):
-    """Where the person and the venue meet."""
-
-    ON_SITE = "on_site"
-    PHONE = "phone"
-    VIDEO = "video"
-    HOME = "home"
-
-
-class Appointment(_Value):
-    """When and how they meet; `place` (an address, a room, a link) is sealed apart."""
-
-    at: AwareDatetime
-    mode: AppointmentMode = AppointmentMode.ON_SITE
-    minutes: int | None = None
-
-
-class Actor(_Value):
-    """Who acts. `agent` and `service` are None for the clock and the system."""
-
-    kind: ActorKind
-    agent: str | None = None
-    service: str | None = None
-    on_behalf_of_venue: bool = False
-    channel: Channel = Channel.API
-
-    @property
-    def role(self) -> ActorKind:
-        """The rights used: a prescriber who types in a venue's answer acts with the venue's."""
-        return ActorKind.PARTNER if self.on_behalf_of_venue else self.kind
-
-
-class Told(_Value):
-    """The countable facts of a command."""
-
-    reason: ReferralReason | None = None
-    appointment: Appointment | None = None
-    attendance: Attendance | None = None
-    outcome: Outcome | None = None
-    wish_of: WishOf | None = None
-    to: ReferralState | None = None
-
-
-class Confided(_Value):
-    """The personal part of a command, sealed. `digest` is a keyed hash by which a repeat is recognised unopened."""
-
-    note: str | None = None
-    place: str | None = None
-    digest: str | None = None
-
-
-class Order(_Value):
-    """One command to a referral."""
-
-    command: Command
-    actor: Actor
-    at: AwareDatetime
-    told: Told = Told()
-    confided: Confided = Confided()
-
-    def missing(self, move: Move) -> set[Fact]:
-        """The facts that a move needs and this order does not tell."""
-        known = {
-            Fact.REASON: self.told.reason,
-            Fact.APPOINTMENT: self.told.appointment,
-            Fact.ATTENDANCE: self.told.attendance,
-            Fact.OUTCOME: self.told.outcome,
-            Fact.WISH_OF: self.told.wish_of,
-            Fact.TO: self.told.to,
-            Fact.NOTE: self.confided.note,
-        }
-        return {fact for fact in move.needs if known[fact] is None}
-
-
-class Step(_Value):
-    """One line of a referral's history."""
-
-    at: AwareDatetime
-    command: Command
-    previous: ReferralState | None
-    state: ReferralState
-    actor: Actor
-    told: Told = Told()
-    confided: Confided = Confided()
-
-
-class SealedParts(_Value):
+class SealedParts(Value):
     """What the venue may need to read of the person, each part under the case key; None: not given, or erased."""
 
     contact: str | None = None
     summary: str | None = None
     adaptations: str | None = None
-    practical: str | None = None
+    municipality: str | None = None
+    availability: str | None = None
     professional: str | None = None
 
 
-class Opening(_Value):
+class Opening(Value):
     """What a prescriber decides when referring: the countable part, and the three records."""
 
     kind: ReferralKind
@@ -238,13 +139,14 @@ class Referral(Document):
         return Decision(moved, (_event(moved, order, move, self.state, self.case_id),))
 
     def erased(self, at: datetime) -> Self:
-        """This referral without anything that leads to the person: sealed parts, references, hashes, the case."""
+        """This referral without anything that leads to the person: sealed parts, references, hashes, links, the case."""
         return self.model_copy(
             update={
                 "case_id": None,
                 "client_reference": None,
                 "sealed": SealedParts(),
                 "sealed_place": None,
+                "opening": self.opening.model_copy(update={"assessment_id": None, "match_id": None}),
                 "fingerprint": "",
                 "commands": (),
                 "erased_at": at,
@@ -363,6 +265,12 @@ def open_referral(
         match_id=opening.match_id,
     )
     return referral, event
+
+
+def erased_with_case(referral: Referral, at: datetime) -> Decision:
+    """Unlink a referral from the erased person, stopping it if it is still open; a repeat changes nothing."""
+    stopped = cancelled_by_erasure(referral, at)
+    return Decision(stopped.referral.erased(at), stopped.events)
 
 
 def cancelled_by_erasure(referral: Referral, at: datetime) -> Decision:
