@@ -47,7 +47,9 @@ def alternate(
     )
 
 
-def absolute(name: str, figures: list[float], *, unit: str, target: float, at_most: bool = False, how: str) -> Measure:
+def absolute(
+    name: str, figures: list[float], *, unit: str, target: float, at_most: bool = False, how: str
+) -> Measure:
     """Keep a figure that has a bound of its own: the median of its repeats."""
     middle = statistics.median(figures)
     return Measure(

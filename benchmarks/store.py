@@ -76,10 +76,14 @@ async def bare() -> float:
         connection = apsw.Connection(str(Path(folder) / "raw.db"))
         for sql in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA secure_delete=ON"):
             connection.execute(sql)
-        connection.execute("CREATE TABLE doc (id TEXT PRIMARY KEY, version INTEGER, body TEXT, a TEXT, b TEXT, c TEXT, d INT)")
+        connection.execute(
+            "CREATE TABLE doc (id TEXT PRIMARY KEY, version INTEGER, body TEXT, a TEXT, b TEXT, c TEXT, d INT)"
+        )
         for index, column in enumerate("abc"):
             connection.execute(f"CREATE INDEX i{index} ON doc ({column}, d, id)")
-        connection.execute("CREATE TABLE log (n INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT, body TEXT, at REAL)")
+        connection.execute(
+            "CREATE TABLE log (n INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT, body TEXT, at REAL)"
+        )
         waiting: queue.SimpleQueue[tuple[Sample, str, str, asyncio.Future[None]] | None] = queue.SimpleQueue()
         loop = asyncio.get_running_loop()
 
@@ -91,9 +95,12 @@ async def bare() -> float:
                 with connection:
                     for doc, body, event, _ in batch:
                         connection.execute(
-                            "INSERT INTO doc VALUES (?,1,?,?,?,?,?)", (doc.id, body, "cpam93", "cpam93/bobigny", doc.owner.service, 0)
+                            "INSERT INTO doc VALUES (?,1,?,?,?,?,?)",
+                            (doc.id, body, "cpam93", "cpam93/bobigny", doc.owner.service, 0),
                         )
-                        connection.execute("INSERT INTO log (key, body, at) VALUES (?,?,?)", (doc.id, event, 0.0))
+                        connection.execute(
+                            "INSERT INTO log (key, body, at) VALUES (?,?,?)", (doc.id, event, 0.0)
+                        )
                 loop.call_soon_threadsafe(lambda done=batch: [item[3].set_result(None) for item in done])
 
         thread = threading.Thread(target=work)

@@ -38,7 +38,9 @@ async def get_token(http: aiohttp.ClientSession, base: str, credentials: Credent
 class Api:
     """One client with its token. Every POST carries an `Idempotency-Key`: random, or the one given for a repeat."""
 
-    def __init__(self, http: aiohttp.ClientSession, base: str, token: str, agent: str, service: str | None = None) -> None:
+    def __init__(
+        self, http: aiohttp.ClientSession, base: str, token: str, agent: str, service: str | None = None
+    ) -> None:
         self._http, self._base = http, base
         self._headers = {"Authorization": f"Bearer {token}", "Relais-Agent": agent}
         if service:
@@ -60,7 +62,9 @@ class Api:
         """POST a JSON document and return the answer's."""
         return await self._json("POST", path, json=body, extra={"Idempotency-Key": key or str(uuid4())})
 
-    async def _json(self, method: str, path: str, *, extra: dict[str, str] | None = None, **options: Any) -> Any:
+    async def _json(
+        self, method: str, path: str, *, extra: dict[str, str] | None = None, **options: Any
+    ) -> Any:
         headers = self._headers | (extra or {})
         async with self._http.request(method, self._base + path, headers=headers, **options) as response:
             if response.status not in {200, 201, 202}:

@@ -109,7 +109,14 @@ def referral(venue_id: str, assessment: dict[str, Any], match_id: str, now: date
 
 def appointment(now: datetime) -> dict[str, Any]:
     """Return an appointment in eight days."""
-    return {"appointment": {"at": (now + timedelta(days=8)).isoformat(), "mode": "on_site", "minutes": 60, "place": "Salle 2"}}
+    return {
+        "appointment": {
+            "at": (now + timedelta(days=8)).isoformat(),
+            "mode": "on_site",
+            "minutes": 60,
+            "place": "Salle 2",
+        }
+    }
 
 
 OUTCOME = {

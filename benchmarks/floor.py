@@ -1,0 +1,92 @@
+"""The floor of `chain_vs_floor`: the same server, token check, commits, bytes and webhooks, and no product at all.
+
+Usage: python -m benchmarks.floor CONFIG, a JSON file with port, folder, hook, webhooks, rows_bytes, issuer and jwk. A request names in its query
+how many writes and webhooks it stands for; the first write is awaited, the others follow in the background, as in the product.
+"""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import aiohttp
+import uvicorn
+import uvloop
+from fastapi import FastAPI, Request
+from joserfc.jwk import ECKey, KeySet
+
+from shared.clock import SystemClock
+from shared.http.auth import requires
+from shared.ids import RandomIds
+from shared.security.caller import Caller, Scope
+from shared.security.tokens import JwtVerifier
+from shared.sqlite.file import ExclusiveFile
+from shared.sqlite.writer import GroupCommitWriter
+
+SQL = "INSERT INTO rows (id, body) VALUES (?, ?)"
+
+
+def build(config: dict[str, Any]) -> FastAPI:
+    """Return the floor's app; call from its event loop."""
+    connection = ExclusiveFile(Path(config["folder"]) / "floor.db").writer()
+    connection.execute("CREATE TABLE IF NOT EXISTS rows (id TEXT PRIMARY KEY, body TEXT)")
+    writer, ids, http = GroupCommitWriter(connection, "floor"), RandomIds(), aiohttp.ClientSession()
+    body, pending = "x" * config["row_bytes"], set[asyncio.Future[Any]]()
+    app = FastAPI(openapi_url=None)
+    app.state.verifier = JwtVerifier(
+        config["issuer"], SystemClock(), lambda: KeySet([ECKey.import_key(config["jwk"])])
+    )
+
+    async def send() -> None:
+        async with http.post(config["hook"], data=b"y" * 400) as answer:
+            await answer.read()
+
+    def later(work: Any) -> None:
+        future = asyncio.ensure_future(work)
+        pending.add(future)
+        future.add_done_callback(pending.discard)
+
+    def write() -> "asyncio.Future[None]":
+        row = (ids.new(), body)
+        return writer.submit(lambda opened: opened.execute(SQL, row) and None)
+
+    @app.post("/chain")
+    async def chain(
+        request: Request,
+        writes: int,
+        webhooks: int,
+        _caller: Annotated[Caller, requires(Scope.REFERRALS_WRITE)],
+    ) -> dict[str, str]:
+        await request.body()
+        for _ in range(writes - 1):
+            later(write())
+        for _ in range(webhooks):
+            later(send())
+        if writes:
+            await write()
+        return {"answer": "x" * 1_000}
+
+    @app.get("/drain")
+    async def drain() -> dict[str, int]:
+        while pending:
+            await asyncio.wait(set(pending))
+        return {"left": len(pending)}
+
+    return app
+
+
+async def serve(config: dict[str, Any]) -> None:
+    """Serve until the process is ended."""
+    options = {
+        "loop": "none",
+        "http": "httptools",
+        "log_config": None,
+        "access_log": False,
+        "lifespan": "off",
+    }
+    await uvicorn.Server(uvicorn.Config(build(config), port=config["port"], **options)).serve()
+
+
+if __name__ == "__main__":
+    uvloop.run(serve(json.loads(Path(sys.argv[1]).read_text())))
