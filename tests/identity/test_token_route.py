@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
@@ -30,23 +29,15 @@ class TestRequest:
     async def test_the_grant_type_is_needed(self, identity: Identity) -> None:
         refused(await identity.ask({"client_id": "a", "client_secret": "b"}), 400, "invalid_request")
 
-    @pytest.mark.parametrize(
-        "grant", ["password", "authorization_code", "refresh_token", "CLIENT_CREDENTIALS"]
-    )
-    async def test_other_grants_are_refused(self, identity: Identity, grant: str) -> None:
-        refused(await identity.ask({"grant_type": grant}), 400, "unsupported_grant_type")
+    async def test_other_grants_are_refused(self, identity: Identity) -> None:
+        for grant in ("password", "authorization_code", "refresh_token", "CLIENT_CREDENTIALS"):
+            refused(await identity.ask({"grant_type": grant}), 400, "unsupported_grant_type")
 
-    @pytest.mark.parametrize(
-        "body",
-        [
-            "grant_type=client_credentials&grant_type=client_credentials",
-            "grant_type=client_credentials&scope=%ff%fe",
-            "grant_type=client_credentials&" + "&".join(f"a{n}=b" for n in range(30)),
-        ],
-        ids=["repeated", "not-utf8", "too-many"],
-    )
-    async def test_a_form_that_cannot_be_read_is_refused(self, identity: Identity, body: str) -> None:
-        refused(await identity.ask(body), 400, "invalid_request")
+    async def test_a_form_that_cannot_be_read_is_refused(self, identity: Identity) -> None:
+        start = "grant_type=client_credentials&"
+        too_many = "&".join(f"a{number}=b" for number in range(30))
+        for rest in ("grant_type=client_credentials", "scope=%ff%fe", "scope=é", too_many):
+            refused(await identity.ask(start + rest), 400, "invalid_request")
 
     async def test_credentials_stand_in_one_place(self, identity: Identity) -> None:
         demo = (await identity.demonstration()).institution
@@ -66,11 +57,9 @@ class TestProof:
             assert answer.headers["WWW-Authenticate"].startswith("Basic")
         assert unknown.text == wrong.text
 
-    @pytest.mark.parametrize(
-        "header", ["Bearer abc", "Basic", "Basic ???", "Basic bm9jb2xvbg==", "Basic //79", "Digest a=b"]
-    )
-    async def test_a_header_that_cannot_be_read_proves_nothing(self, identity: Identity, header: str) -> None:
-        refused(await identity.ask(GRANT, headers={"Authorization": header}), 401, "invalid_client")
+    async def test_a_header_that_cannot_be_read_proves_nothing(self, identity: Identity) -> None:
+        for header in ("Bearer abc", "Basic", "Basic ???", "Basic bm9jb2xvbg==", "Basic //79", "Digest a=b"):
+            refused(await identity.ask(GRANT, headers={"Authorization": header}), 401, "invalid_client")
 
     async def test_no_credentials_prove_nothing(self, identity: Identity) -> None:
         refused(await identity.ask(GRANT), 401, "invalid_client")
