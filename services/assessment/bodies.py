@@ -88,13 +88,16 @@ class AboutPerson(_Input):
 
 
 class Retain(_Input):
-    """What the professional retains. Left out, `profile` and `needs` are those proposed; `needs` come by priority."""
+    """What the professional retains; `needs` come by priority.
+
+    What is left out stays as it was retained before, or else as it was proposed.
+    """
 
     profile: Profile | None = None
     needs: tuple[Need, ...] | None = Field(default=None, max_length=20)
     profile_reason: ChangeReason | None = None
     needs_reason: ChangeReason | None = None
-    person_wish: PersonWish = PersonWish.UNDECIDED
+    person_wish: PersonWish | None = None
     person_wish_text: FreeText | None = None
 
     def to_domain(self) -> Retaining:

@@ -71,13 +71,16 @@ class NeedLevel(_Value):
 
 
 class Decision(_Value):
-    """What a professional decides. A profile or needs left out retain what was proposed; needs come by priority."""
+    """What a professional decides; needs come by priority.
+
+    What is left out stays as it was retained before, or else as it was proposed.
+    """
 
     profile: Profile | None = None
     needs: tuple[Need, ...] | None = None
     profile_reason: ChangeReason | None = None
     needs_reason: ChangeReason | None = None
-    person_wish: PersonWish = PersonWish.UNDECIDED
+    person_wish: PersonWish | None = None
 
 
 class Retained(_Value):
@@ -273,18 +276,24 @@ def _decide(
     at: datetime,
     sealed_wish: str | None,
 ) -> Retained:
+    earlier = assessment.retained
     profile, profile_changed = _profile(assessment, decision)
     needs, needs_changed = _needs(assessment, decision)
-    _check_reason("profile", profile_changed, decision.profile_reason)
-    _check_reason("needs", needs_changed, decision.needs_reason)
+    profile_reason, needs_reason = decision.profile_reason, decision.needs_reason
+    if earlier and decision.profile is None:
+        profile_reason = profile_reason or earlier.profile_reason
+    if earlier and decision.needs is None:
+        needs_reason = needs_reason or earlier.needs_reason
+    _check_reason("profile", profile_changed, profile_reason)
+    _check_reason("needs", needs_changed, needs_reason)
     lasting = profile is Profile.LASTING_ASSISTANCE
     return Retained(
         profile=profile,
         needs=needs,
-        profile_reason=decision.profile_reason,
-        needs_reason=decision.needs_reason,
-        person_wish=decision.person_wish,
-        sealed_wish=sealed_wish,
+        profile_reason=profile_reason,
+        needs_reason=needs_reason,
+        person_wish=decision.person_wish or (earlier.person_wish if earlier else PersonWish.UNDECIDED),
+        sealed_wish=sealed_wish or (earlier.sealed_wish if earlier else None),
         overridden=profile_changed or needs_changed,
         agent=agent,
         service=service,
@@ -294,17 +303,21 @@ def _decide(
 
 
 def _profile(assessment: Assessment, decision: Decision) -> tuple[Profile | None, bool]:
+    """The profile decided, and whether it differs from the one proposed."""
     if assessment.depth is Depth.SCREEN:
         if decision.profile is not None:
             raise ScreenHasNoProfile
         return None, False
-    profile = decision.profile or assessment.proposed_profile
+    stands = assessment.retained.profile if assessment.retained else None
+    profile = decision.profile or stands or assessment.proposed_profile
     return profile, profile is not assessment.proposed_profile
 
 
 def _needs(assessment: Assessment, decision: Decision) -> tuple[tuple[Need, ...], bool]:
+    """The needs decided, and whether they differ from those proposed; another order is no difference."""
     proposed = tuple(one.need for one in assessment.proposed_needs)
-    needs = proposed if decision.needs is None else decision.needs
+    stands = assessment.retained.needs if assessment.retained else proposed
+    needs = stands if decision.needs is None else decision.needs
     for at, need in enumerate(needs):
         if need in needs[:at]:
             raise NeedRepeated(need)
@@ -319,10 +332,9 @@ def _check_reason(field: str, changed: bool, reason: ChangeReason | None) -> Non
 
 
 def _same_decision(before: Retained, after: Retained) -> bool:
-    """Whether two retentions decide the same; who, when and the wish's seal (new each time) set apart."""
-    apart = {"agent", "service", "at", "review_on", "sealed_wish"}
-    no_new_wish = after.sealed_wish is None and before.sealed_wish is None
-    return no_new_wish and before.model_dump(exclude=apart) == after.model_dump(exclude=apart)
+    """Whether two retentions decide the same, whoever decides and when; a wish told again is a new one."""
+    apart = {"agent", "service", "at", "review_on"}
+    return before.model_dump(exclude=apart) == after.model_dump(exclude=apart)
 
 
 def _told(assessment: Assessment, retained: Retained, standing: Standing) -> dict[str, object]:

@@ -3,14 +3,14 @@
 from typing import Any
 
 from services.assessment.questionnaire import KnownBy
-from tests.assessment.material import MRS_L, answers
+from tests.assessment.material import MRS_L, Chosen, answers
 from tests.support.http import ApiClient
 
 QUESTIONNAIRE_NAME = {"id": "relais", "version": "2026-1"}
 NIR = "2 58 05 93 008 123 84"  # a valid key, of nobody
 
 
-def an_interview(chosen: dict[str, str | list[str]] | None = None, **changes: Any) -> dict[str, Any]:
+def an_interview(chosen: Chosen | None = None, **changes: Any) -> dict[str, Any]:
     """Mme L.'s full interview, 68 years old, in Bobigny."""
     given = answers(MRS_L if chosen is None else chosen, known_by=KnownBy.SEEN)
     body: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ from services.assessment.answers import Answer, AnswerSet, check_answers
 from services.assessment.conditions import Situation
 from services.assessment.questionnaire import NO_ANSWER, Depth, KnownBy, Question, Questionnaire
 from services.assessment.questionnaire_checks import parse_questionnaire
+
+Chosen = Mapping[str, str | Sequence[str]]
+"""Answers written shortly: question → choice or choices."""
 
 PACKAGE = Path(services.assessment.__file__).parent
 FILE: dict[str, Any] = json.loads((PACKAGE / "questionnaires" / "relais-2026-1.json").read_text("utf-8"))
@@ -75,7 +79,7 @@ def question_in(file: dict[str, Any], question_id: str) -> dict[str, Any]:
     return next(one for block in file["blocks"] for one in block["questions"] if one["id"] == question_id)
 
 
-def answers(chosen: dict[str, str | list[str]], known_by: KnownBy = KnownBy.SAID) -> list[Answer]:
+def answers(chosen: Chosen, known_by: KnownBy = KnownBy.SAID) -> list[Answer]:
     """Answers written shortly: question → choice or choices."""
     return [
         Answer(
@@ -87,7 +91,7 @@ def answers(chosen: dict[str, str | list[str]], known_by: KnownBy = KnownBy.SAID
     ]
 
 
-def answered(chosen: dict[str, str | list[str]], depth: Depth = Depth.FULL, **how: Any) -> AnswerSet:
+def answered(chosen: Chosen, depth: Depth = Depth.FULL, **how: Any) -> AnswerSet:
     """Checked answers to the shipped questionnaire."""
     return check_answers(QUESTIONNAIRE, depth, answers(chosen, **how))
 

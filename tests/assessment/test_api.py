@@ -286,6 +286,21 @@ class TestRetain:
         )
         assert (await client.post(created["links"]["retain"], {}, key="mind")).status == 422
 
+    async def test_what_a_change_of_mind_leaves_out_stays(self, platform: PlatformUnderTest) -> None:
+        client = await platform.client()
+        retain = {"person_wish": "learn", "person_wish_text": "Lire ses messages.", "needs": ["basic_skills"]}
+        created = await an_assessment(client, retain=retain | {"needs_reason": "other_priority"})
+        body = {"profile": "intermediate", "profile_reason": "observed_otherwise"}
+        retained = (await client.post(created["links"]["retain"], body)).json["retained"]
+        assert (retained["profile"], retained["needs"], retained["needs_reason"]) == (
+            "intermediate",
+            ["basic_skills"],
+            "other_priority",
+        )
+        assert (retained["person_wish"], retained["person_wish_text"]) == ("learn", "Lire ses messages.")
+        back = (await client.post(created["links"]["retain"], {"profile": "first_steps"})).json["retained"]
+        assert (back["profile"], back["profile_reason"], back["overridden"]) == ("first_steps", None, True)
+
     async def test_lasting_assistance_is_looked_at_again_after_a_year(
         self, platform: PlatformUnderTest
     ) -> None:

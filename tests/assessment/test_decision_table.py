@@ -87,10 +87,12 @@ def test_the_check_agrees_with_asking_every_situation(rows: tuple[Row, ...]) -> 
         return
     with pytest.raises((TableGap, TableOverlap)) as refused:
         table.check()
-    answering = {row.name for row in rows if row.covers(refused.value.example)}
-    if isinstance(refused.value, TableOverlap):
+    fault = refused.value
+    assert isinstance(fault, TableGap | TableOverlap)
+    answering = {row.name for row in rows if row.covers(fault.example)}
+    if isinstance(fault, TableOverlap):
         assert has_overlap
-        assert answering == set(refused.value.rows)
+        assert answering == set(fault.rows)
         assert len(answering) > 1
     else:
         assert has_gap

@@ -8,10 +8,10 @@ from services.assessment.evaluation import evaluate
 from services.assessment.needs import ORDER
 from services.assessment.questionnaire import Depth, Priority
 from shared.events.vocabulary import Adaptation, Need, Urgency
-from tests.assessment.material import AT_EASE, MRS_L, QUESTIONNAIRE, answered, any_answers
+from tests.assessment.material import AT_EASE, MRS_L, QUESTIONNAIRE, Chosen, answered, any_answers
 
 
-def _needs(chosen: dict[str, str | list[str]]) -> dict[Need, Priority]:
+def _needs(chosen: Chosen) -> dict[Need, Priority]:
     return {one.need: one.priority for one in evaluate(answered(chosen)).needs}
 
 
@@ -47,7 +47,7 @@ def test_someone_at_ease_needs_nothing() -> None:
         ({"no_connection_reason": "refusal"}, Need.PAPER_WAY),
     ],
 )
-def test_each_need_has_its_answer(change: dict[str, str | list[str]], need: Need) -> None:
+def test_each_need_has_its_answer(change: Chosen, need: Need) -> None:
     assert need in _needs({**MRS_L, **change})
 
 

@@ -7,22 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.assessment.answers import AnswerSet
+from services.assessment.conditions import ScoreName
 from services.assessment.evaluation import evaluate
 from services.assessment.profiles import find_band, find_profile
 from services.assessment.questionnaire import NO_ANSWER, Depth
 from services.assessment.scoring import scores
 from shared.events.vocabulary import Band, Profile
-from tests.assessment.material import AT_EASE, MRS_L, QUESTIONNAIRE, SKILLS, answered, any_answers
+from tests.assessment.material import AT_EASE, MRS_L, QUESTIONS, SKILLS, Chosen, answered, any_answers
 
 SCREEN = {key: MRS_L[key] for key in ("internet_use", "equipment_connection", "procedures_alone")}
 
 
-def _skills(alone: int, with_help: int) -> dict[str, str | list[str]]:
+def _skills(alone: int, with_help: int) -> Chosen:
     levels = ["alone"] * alone + ["with_help"] * with_help
     return dict(zip(SKILLS, levels + ["not_at_all"] * (len(SKILLS) - len(levels)), strict=True))
 
 
-def _profile(chosen: dict[str, str | list[str]]) -> Profile:
+def _profile(chosen: Chosen) -> Profile:
     answer_set = answered(chosen)
     return find_profile(answer_set, scores(answer_set)).profile
 
@@ -39,7 +40,7 @@ def _profile(chosen: dict[str, str | list[str]]) -> Profile:
         (AT_EASE, Profile.FAMILIARISE_ONLY),
     ],
 )
-def test_each_profile_has_its_people(chosen: dict[str, str | list[str]], expected: Profile) -> None:
+def test_each_profile_has_its_people(chosen: Chosen, expected: Profile) -> None:
     assert _profile(chosen) is expected
 
 
@@ -64,9 +65,8 @@ def test_a_declined_question_leaves_a_profile_only_if_no_answer_to_it_could_chan
     """With too little answered, the profile stands only where every possible answer agrees."""
     chosen = {**MRS_L, **dict.fromkeys(declined, NO_ANSWER)}
     found = _profile(chosen)
-    weights = {one: (QUESTIONNAIRE.question(one) or pytest.fail(one)) for one in SKILLS}
-    answered_weight = sum(choice.points.get("skills", 0) for one in SKILLS if one not in declined
-                          for choice in weights[one].choices if choice.id == "alone")  # fmt: skip
+    weight = {one.id: one.maximum(ScoreName.SKILLS) for one in QUESTIONS if one.skill}
+    answered_weight = sum(weight[one] for one in SKILLS if one not in declined)
     if answered_weight >= 60:
         assert found is Profile.FIRST_STEPS
         return
@@ -100,7 +100,7 @@ def test_the_ability_to_learn_is_asked_only_where_it_matters() -> None:
         ({}, Band.UNDETERMINED),
     ],
 )
-def test_three_questions_give_a_band(chosen: dict[str, str | list[str]], expected: Band) -> None:
+def test_three_questions_give_a_band(chosen: Chosen, expected: Band) -> None:
     assert find_band(answered(chosen, depth=Depth.SCREEN)).band is expected
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from shared.events.vocabulary import Profile
 from tests.assessment.http_material import an_assessment
-from tests.assessment.material import AT_EASE, MRS_L
+from tests.assessment.material import AT_EASE, MRS_L, Chosen
 from tests.support.platform import PlatformUnderTest
 
 pytestmark = pytest.mark.services("assessment")
@@ -29,7 +29,7 @@ class _Sentences(HTMLParser):
             self.texts.append(" ".join(data.split()))
 
 
-async def _sheet(platform: PlatformUnderTest, chosen: dict[str, str | list[str]], **changes: object) -> str:
+async def _sheet(platform: PlatformUnderTest, chosen: Chosen, **changes: object) -> str:
     client = await platform.client()
     created = await an_assessment(client, chosen, **changes)
     answer = await client.get(created["links"]["sheet"])
