@@ -1,0 +1,1 @@
+"""Tests of the referral service, through its aggregate and through HTTP."""
