@@ -147,6 +147,9 @@ async def running_platform(
     if "identity" in names:
         verifier.own = platform.services["identity"].components[TokenVerifier]  # type: ignore[assignment]
     listener = socket.create_server(("127.0.0.1", 0))
+    # Accepted sockets inherit it. asyncio sets it only on sockets of an explicit protocol, which these are not, and
+    # without it each answer waits 40 ms for the client's delayed acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = uvicorn.Server(uvicorn.Config(platform.app, log_config=None, lifespan="off", access_log=False))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     base = f"http://127.0.0.1:{listener.getsockname()[1]}"
