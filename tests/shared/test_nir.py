@@ -147,6 +147,22 @@ def test_commune_codes_are_not_taken_for_it(codes: list[str], between: str) -> N
     assert not contains_nir("communes " + between.join(codes))
 
 
+@pytest.mark.parametrize("text", ["{}", "case {}.", "urn:uuid:{}", "{}:1"])
+def test_a_uuid_is_not_taken_for_it(text: str) -> None:
+    reads_as_thirteen_digits = "8567331d-5a23-4fdb-b153-9763049958c1"
+    assert not contains_nir(text.format(reads_as_thirteen_digits))
+    assert not contains_nir(text.format(reads_as_thirteen_digits.upper()))
+
+
+def test_a_uuid_beside_it_does_not_hide_it() -> None:
+    assert contains_nir(f"8567331d-5a23-4fdb-b153-9763049958c1 {EXAMPLE}")
+
+
+@given(st.uuids())
+def test_no_uuid_is_taken_for_it(identifier: object) -> None:
+    assert not contains_nir(str(identifier))
+
+
 @given(st.text(max_size=300))
 def test_any_text_is_read_without_failing(text: str) -> None:
     assert contains_nir(text) in (True, False)
