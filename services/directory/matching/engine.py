@@ -19,6 +19,7 @@ from services.directory.matching.model import (
     ExclusionCode,
     MatchAnswer,
     MatchRequest,
+    Point,
     Proposal,
 )
 from services.directory.matching.needs import need_table
@@ -97,7 +98,7 @@ def named_exclusions(request: MatchRequest, index: VenueIndex) -> list[Exclusion
 
 
 def _weigh(request: MatchRequest, index: VenueIndex, needs: tuple[Need, ...]) -> Candidates:
-    rows, distance, words = _within_reach(request, index)
+    rows, distance, words = _in_reach(request, index)
     rules = asked(request)
     for rule, table in rules:
         words += table.take(index.column(rule.column).take(rows))
@@ -128,13 +129,10 @@ def _answers(rows: Rows, needs: tuple[Need, ...], index: VenueIndex) -> Values:
     return answers
 
 
-def _within_reach(request: MatchRequest, index: VenueIndex) -> tuple[Rows, Rows, Values]:
+def _in_reach(request: MatchRequest, index: VenueIndex) -> tuple[Rows, Rows, Values]:
     """Rows within reach, their distances in whole metres, and their first words."""
-    point, reach_m = request.position, int(request.reach_used_km * 1_000)
-    rows = _in_box(point.latitude, point.longitude, reach_m, index)
-    distance = _distances(point.latitude, point.longitude, rows, index)
-    near = distance <= reach_m
-    rows, distance = rows[near], distance[near]
+    point = request.position
+    rows, distance = within_reach(point, int(request.reach_used_km * 1_000), index)
     words = np.zeros(len(rows), dtype=np.int64)
     if index.located < len(index) and point.departement:
         # A venue of the same département whose position nobody knows may be next door: unknown is not a no.
@@ -143,6 +141,14 @@ def _within_reach(request: MatchRequest, index: VenueIndex) -> tuple[Rows, Rows,
         distance = np.concatenate([distance, np.full(len(somewhere), -1, dtype=np.int64)])
         words = np.concatenate([words, np.full(len(somewhere), PLACE_UNKNOWN, dtype=np.int64)])
     return rows, distance, words
+
+
+def within_reach(point: Point, reach_m: int, index: VenueIndex) -> tuple[Rows, Rows]:
+    """Rows at most `reach_m` from a point, and their distances in whole metres."""
+    rows = _in_box(point.latitude, point.longitude, reach_m, index)
+    distance = _distances(point.latitude, point.longitude, rows, index)
+    near = distance <= reach_m
+    return rows[near], distance[near]
 
 
 def _in_box(latitude: float, longitude: float, reach_m: int, index: VenueIndex) -> Rows:

@@ -95,7 +95,8 @@ class MatchRequest(BaseModel):
 
     @field_validator("strict")
     @classmethod
-    def _strict_is_possible(cls, strict: frozenset[RuleCode]) -> frozenset[RuleCode]:
+    def check_strict(cls, strict: frozenset[RuleCode]) -> frozenset[RuleCode]:
+        """Let through the criteria that may be strict."""
         if extra := strict - STRICT_CRITERIA:
             allowed = ", ".join(sorted(STRICT_CRITERIA))
             raise ValueError(f"{', '.join(sorted(extra))} cannot be strict; possible: {allowed}")

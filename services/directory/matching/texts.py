@@ -29,6 +29,14 @@ _RULES: dict[tuple[RuleCode, Answer], str] = {
     (RuleCode.PROFILE, Answer.NO): "forme d'aide peu adaptée à l'autonomie de la personne",
 }
 
+_FIXED: dict[ReasonCode, str] = {
+    ReasonCode.DISTANCE_UNKNOWN: f"adresse exacte inconnue, dans le même département, {TO_VERIFY}",
+    ReasonCode.FREE: "gratuit",
+    ReasonCode.WALK_IN: "on peut se présenter sur place",
+    ReasonCode.DATA_AGE_UNKNOWN: "date des données inconnue",
+    ReasonCode.PREFERRED: "lieu préféré",
+}
+
 _EXCLUSIONS: dict[str, str] = {
     RuleCode.PUBLICS: "réservé à d'autres publics",
     RuleCode.COST: "payant",
@@ -66,20 +74,12 @@ def _standing(reason: Reason) -> str:
     match reason.code:
         case ReasonCode.DISTANCE:
             return f"à {distance_text(figure)}"
-        case ReasonCode.DISTANCE_UNKNOWN:
-            return f"adresse exacte inconnue, dans le même département, {TO_VERIFY}"
-        case ReasonCode.FREE:
-            return "gratuit"
-        case ReasonCode.WALK_IN:
-            return "on peut se présenter sur place"
         case ReasonCode.DATA_AGE:
             return age_text(figure)
-        case ReasonCode.DATA_AGE_UNKNOWN:
-            return "date des données inconnue"
         case ReasonCode.LOAD:
             return f"{figure} orientation{'s' if figure > 1 else ''} en cours dans ce lieu"
         case _:
-            return "lieu préféré"
+            return _FIXED[reason.code]
 
 
 def distance_text(metres: int) -> str:

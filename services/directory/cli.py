@@ -1,0 +1,71 @@
+"""Imports a file from the command line, with a progress bar and the report in a few lines.
+
+For a process that holds the embedded store itself (at the start of a platform, or while none runs); a running platform
+is fed through `POST /v1/imports`.
+"""
+
+import asyncio
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from services.directory.documents import Import
+from services.directory.import_queue import read_chunks
+from services.directory.importing import Importer
+from services.directory.model import ImportState, ReportEntry
+from services.directory.repository import ImportRepository
+from shared.clock import Clock
+from shared.ids import Ids
+from shared.security.caller import Owner
+
+SHOWN_ENTRIES = 20
+
+
+async def import_file(
+    path: Path,
+    source: str,
+    *,
+    importer: Importer,
+    imports: ImportRepository,
+    owner: Owner,
+    clock: Clock,
+    ids: Ids,
+    console: Console,
+) -> Import:
+    """Import a file as the venues of a source; return the ended import, whose state says whether it was refused."""
+    size = (await asyncio.to_thread(path.stat)).st_size
+    begun = await imports.add(Import(id=ids.new(), created_at=clock.now(), source=source, owner=owner))
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    ) as progress:
+        task = progress.add_task(f"{path.name} → {source}", total=size)
+        ended = await importer.bring_in(
+            begun, read_chunks(path), lambda read, _rows: progress.update(task, completed=read)
+        )
+    _print(ended, await imports.entries(ended, 0, SHOWN_ENTRIES), console)
+    return ended
+
+
+def _print(ended: Import, entries: list[ReportEntry], console: Console) -> None:
+    if ended.state is not ImportState.COMPLETED:
+        console.print(f"[bold red]{ended.state}[/]: {ended.refusal}")
+        return
+    counts = ended.counts
+    console.print(
+        f"{counts.rows} rows: {counts.imported} imported ({counts.created} new, {counts.updated} changed, "
+        f"{counts.unchanged} unchanged), {counts.rejected} rejected, {counts.retired} venues retired"
+    )
+    if not entries:
+        return
+    table = Table("row", "field", "rule", "outcome", "value")
+    for entry in entries:
+        table.add_row(str(entry.row), entry.field or "", entry.rule, entry.severity, entry.value or "")
+    console.print(table)
+    if ended.entries > len(entries):
+        console.print(f"… {ended.entries - len(entries)} more; read them with GET /v1/imports/{ended.id}")

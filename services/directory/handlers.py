@@ -1,0 +1,141 @@
+"""Events in: assessments to match, referrals that load venues, cases to forget. Each effect may be repeated."""
+
+from functools import partial
+
+import structlog
+
+from services.directory.documents import VenueLoad
+from services.directory.errors import UnknownMunicipality
+from services.directory.matches import Cause, Matches
+from services.directory.matching.index import VenueIndex
+from services.directory.matching.model import MatchRequest
+from services.directory.metrics import MATCHES_SKIPPED
+from services.directory.repository import LoadRepository, MatchRepository
+from shared.events.assessments import (
+    SITUATION_PURPOSE,
+    AssessmentCompleted,
+    AssessmentFacts,
+    AssessmentRevised,
+    Situation,
+)
+from shared.events.cases import CaseErased
+from shared.events.envelope import Event
+from shared.events.payload import PAYLOADS
+from shared.events.referrals import ReferralCreated, ReferralMoved
+from shared.events.vocabulary import ReferralState
+from shared.ids import derived_id
+from shared.security.caller import Owner
+from shared.service import Handlers
+from shared.store.port import AlreadyExists, StaleVersion
+from shared.store.retry import deciding_again
+from shared.vault import port as vault_port
+from shared.vault.port import Vault
+
+log = structlog.get_logger()
+
+OPEN_STATES = frozenset(
+    {
+        ReferralState.REQUESTED,
+        ReferralState.ACKNOWLEDGED,
+        ReferralState.WAITLISTED,
+        ReferralState.ACCEPTED,
+        ReferralState.SCHEDULED,
+        ReferralState.IN_PROGRESS,
+        ReferralState.ON_HOLD,
+        ReferralState.HANDED_OVER,
+    }
+)
+"""States in which a referral still takes a place at its venue."""
+
+
+async def match_assessment(
+    event: Event[AssessmentCompleted] | Event[AssessmentRevised], *, matches: Matches, vault: Vault
+) -> None:
+    """Propose venues for what the professional retained; the match's id is drawn from the event's."""
+    facts, case_id = event.data.facts, event.data.case_id
+    if not facts.needs:
+        MATCHES_SKIPPED.labels("no_need").inc()
+        return
+    try:
+        plain = await vault.open(case_id, SITUATION_PURPOSE, event.data.sealed)
+        request = request_of(facts, Situation.model_validate_json(plain), matches)
+        if request is None:
+            MATCHES_SKIPPED.labels("no_position").inc()
+            return
+        cause = Cause(
+            match_id=derived_id(event.id, "match"),
+            kind="assessment",
+            owner=Owner.of(event.data.owner),
+            case_id=case_id,
+            assessment_id=event.aggregate_id,
+        )
+        made = await matches.answer(request, cause)
+    except vault_port.CaseErased:
+        MATCHES_SKIPPED.labels("case_erased").inc()
+        return
+    log.info(
+        "match.completed", match_id=made.id, assessment_id=event.aggregate_id, venues=len(made.venue_ids)
+    )
+
+
+def request_of(facts: AssessmentFacts, situation: Situation, matches: Matches) -> MatchRequest | None:
+    """The question that an assessment asks; None when nobody knows where the person lives."""
+    if situation.commune is None:
+        return None
+    try:
+        position = matches.centre(situation.commune)
+    except UnknownMunicipality:
+        return None
+    return MatchRequest(
+        needs=tuple(one.need for one in sorted(facts.needs, key=lambda one: one.priority)),
+        position=position,
+        reach_km=situation.reach_km,
+        profile=facts.profile,
+        publics=frozenset(situation.publics),
+        adaptations=frozenset(situation.adaptations),
+        free_only=situation.free_only,
+        modality=situation.modality,
+        urgency=facts.urgency,
+    )
+
+
+async def record_load(
+    event: Event[ReferralCreated] | Event[ReferralMoved], *, loads: LoadRepository, index: VenueIndex
+) -> None:
+    """Count a referral as open at its venue, or no longer."""
+    venue_id, is_open = event.data.venue_id, event.data.state in OPEN_STATES
+
+    async def decide() -> VenueLoad | None:
+        held = await loads.get(venue_id) or VenueLoad(id=venue_id, created_at=event.time)
+        heard = held.hearing(event.aggregate_id, event.sequence, is_open=is_open)
+        if heard is not None:
+            try:
+                await loads.put(heard)
+            except AlreadyExists:
+                # Another referral of this venue was the first to be heard: read again.
+                raise StaleVersion(VenueLoad.kind, venue_id) from None
+        return heard
+
+    if (load := await deciding_again(decide)) is not None:
+        index.set_load(venue_id, len(load.open))
+
+
+async def forget_case(event: Event[CaseErased], *, matches: MatchRepository) -> None:
+    """Remove the matches of an erased case."""
+    removed = await matches.forget_case(event.aggregate_id)
+    log.info("case.matches.removed", case_id=event.aggregate_id, removed=removed)
+
+
+def table(
+    *, matches: Matches, stored: MatchRepository, loads: LoadRepository, index: VenueIndex, vault: Vault
+) -> Handlers:
+    """Return what this service listens to."""
+    match = partial(match_assessment, matches=matches, vault=vault)
+    load = partial(record_load, loads=loads, index=index)
+    moves = [kind for kind in PAYLOADS.values() if issubclass(kind, ReferralMoved | ReferralCreated)]
+    return {
+        AssessmentCompleted: match,
+        AssessmentRevised: match,
+        **dict.fromkeys(moves, load),
+        CaseErased: partial(forget_case, matches=stored),
+    }
