@@ -17,6 +17,7 @@ from services.notifications.model import (
 from services.notifications.notices import Notice
 from services.notifications.repository import NotificationRepository
 from shared.clock import Clock
+from shared.store.port import AlreadyExists
 
 
 class Intake:
@@ -29,15 +30,23 @@ class Intake:
 
     async def take(self, notice: Notice, subscription: Subscription) -> None:
         """Enqueue a notice for one endpoint; a repeat changes nothing."""
-        delivery = await self._repository.add_delivery(self._delivery(notice, subscription))
-        if delivery is None:
+        delivery = self._delivery(notice, subscription)
+        try:
+            added = await self._repository.add_delivery(delivery)
+        except AlreadyExists:
+            stored = await self._repository.load_delivery(delivery.id)
+            if stored is not None and stored.state is DeliveryState.PENDING:
+                await self.push(stored, subscription)
             return
-        if delivery.version == 1:
-            DELIVERIES.labels(DeliveryState.PENDING.value).inc()
-        await self.push(delivery, subscription)
+        DELIVERIES.labels(DeliveryState.PENDING.value).inc()
+        await self.push(added, subscription, fresh=True)
 
-    async def push(self, delivery: Delivery, subscription: Subscription) -> None:
-        """Put a stored delivery in its lane and see to it that somebody works on it."""
+    async def push(self, delivery: Delivery, subscription: Subscription, *, fresh: bool = False) -> None:
+        """Put a stored delivery in its lane and see to it that somebody works on it.
+
+        `fresh`: it was added a moment ago by this very caller. Only then is the document in hand good enough to be
+        sent; any other may have been delivered since it was read, so the worker reads it again.
+        """
         endpoint = subscription.id
         active = subscription.state is SubscriptionState.ACTIVE
         reserved = active and self._dispatcher.reserve(endpoint)
@@ -50,7 +59,7 @@ class Intake:
             if reserved and not leased:
                 self._dispatcher.release(endpoint)
         if leased:
-            self._dispatcher.start(lane, delivery if lane.head == delivery.id else None)
+            self._dispatcher.start(lane, delivery if fresh and lane.head == delivery.id else None)
         elif not lane.leased and lane.next_at is not None:
             self._dispatcher.expect(endpoint, lane.id, lane.next_at)
 

@@ -96,13 +96,13 @@ class NotificationRepository:
         """
         return await self._store.add(subscription)
 
-    async def add_delivery(self, delivery: Delivery) -> Delivery | None:
-        """Store a new delivery; when it exists, return the stored one if it is still pending, else None."""
-        try:
-            return await self._store.add(delivery)
-        except AlreadyExists:
-            stored = await self._store.get(Delivery, delivery.id)
-            return stored if stored and stored.state is DeliveryState.PENDING else None
+    async def add_delivery(self, delivery: Delivery) -> Delivery:
+        """Store a new delivery.
+
+        Raises:
+            AlreadyExists: its event was taken in before.
+        """
+        return await self._store.add(delivery)
 
     async def push(self, delivery: Delivery, now: datetime, *, lease: bool, park: bool) -> tuple[Lane, bool]:
         """Put a delivery at the end of its lane, and take the lane's lease in the same write when asked and free.

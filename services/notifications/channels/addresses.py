@@ -80,7 +80,9 @@ class PublicResolver(AbstractResolver):
         """
         found = await self._resolver.resolve(host, port, family)
         allowed = [result for result in found if is_public(result["host"])]
-        if found and not allowed:
+        if not found:
+            raise OSError(socket.EAI_NONAME, "the name has no address")
+        if not allowed:
             raise AddressForbidden
         return allowed
 
