@@ -136,13 +136,25 @@ class Consumer:
         if self._water.in_flight() < MAX_IN_FLIGHT:
             # While work is in flight the wait is short, so that its positions are committed soon after it ends.
             wait = POLL if not self._water.in_flight() else timedelta(milliseconds=20)
-            for record in await self._until_back("fetch", lambda: subscription.fetch(FETCH_LIMIT, wait)):
+            for record in await self._until_back("fetch", lambda: self._fetch(subscription, wait)):
                 self._submit(record)
         else:
             await self._ended.wait()
         self._ended.clear()
         await asyncio.sleep(0)
         await self._commit(subscription)
+
+    async def _fetch(self, subscription: Subscription, wait: timedelta) -> list[Record]:
+        """Take the next records. A stop ends the wait: what was taken meanwhile is not committed and comes again."""
+        fetching = asyncio.ensure_future(subscription.fetch(FETCH_LIMIT, wait))
+        stopping = asyncio.ensure_future(self._stop_asked.wait())
+        try:
+            await asyncio.wait({fetching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            return fetching.result() if fetching.done() else []
+        finally:
+            for waiting in (fetching, stopping):
+                waiting.cancel()
+            await asyncio.gather(fetching, stopping, return_exceptions=True)
 
     def _submit(self, record: Record) -> None:
         self._water.began(record)
