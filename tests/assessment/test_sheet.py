@@ -102,6 +102,14 @@ async def test_someone_who_needs_nothing_is_told_so(platform: PlatformUnderTest)
     assert "Vous n'avez pas besoin d'aide pour le moment" in await _sheet(platform, AT_EASE)
 
 
+async def test_someone_of_whom_too_little_is_known_is_not_told_they_need_nothing(
+    platform: PlatformUnderTest,
+) -> None:
+    page = await _sheet(platform, {})
+    assert "Nous devons encore parler ensemble" in page
+    assert "pas besoin d'aide" not in page
+
+
 async def test_a_screen_says_its_band_in_plain_words(platform: PlatformUnderTest) -> None:
     screen = {key: MRS_L[key] for key in ("internet_use", "equipment_connection", "procedures_alone")}
     page = await _sheet(platform, screen, depth="screen")

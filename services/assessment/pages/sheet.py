@@ -15,8 +15,10 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from services.assessment.guidance import Fact, ShownPage
+from services.assessment.model import Assessment
 from services.assessment.questionnaire import Depth
 from services.assessment.sealed import Opened
+from shared.events.vocabulary import Band, Profile
 
 HERE = Path(__file__).parent
 MOST_PROPOSALS = 4
@@ -57,9 +59,16 @@ class SheetPrinter:
         proposed = tuple(one.need for one in assessment.proposed_needs)
         needs = assessment.retained.needs if assessment.retained else proposed
         lines: list[dict[str, str]] = [self._texts["needs"][need.value] for need in needs[:MOST_PROPOSALS]]
-        if assessment.depth is Depth.SCREEN and not lines:
-            lines = [self._texts["bands"][assessment.band.value]]
-        return lines
+        return lines or self._without_needs(assessment)
+
+    def _without_needs(self, assessment: Assessment) -> list[dict[str, str]]:
+        """What to say when no need is named: that nothing is needed may be said only when enough is known."""
+        profile = assessment.retained.profile if assessment.retained else assessment.proposed_profile
+        if assessment.depth is Depth.SCREEN:
+            return [self._texts["bands"][assessment.band.value]]
+        if profile is Profile.UNDETERMINED:
+            return [self._texts["bands"][Band.UNDETERMINED.value]]
+        return []
 
     def _spell(self, day: date) -> str:
         return f"{day.day}{'er' if day.day == 1 else ''} {self._texts['months'][day.month - 1]} {day.year}"
