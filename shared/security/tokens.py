@@ -100,13 +100,17 @@ def _instant(claims: dict[str, Any], name: str, now: datetime) -> datetime:
     value = claims.get(name)
     if not isinstance(value, int | float):
         raise Unauthenticated(f"its claim {name} is missing")
-    return datetime.fromtimestamp(value, now.tzinfo)
+    try:
+        return datetime.fromtimestamp(value, now.tzinfo)
+    except (OverflowError, ValueError, OSError) as error:
+        raise Unauthenticated(f"its claim {name} is no time") from error
 
 
 def _caller(claims: dict[str, Any]) -> Caller:
-    client, node, scope, venues = (claims.get(name) for name in ("sub", "node", "scope", "venues"))
+    client, node, scope = (claims.get(name) for name in ("sub", "node", "scope"))
+    venues = claims.get("venues", [])
     if not isinstance(client, str) or not isinstance(node, str) or not isinstance(scope, str):
         raise Unauthenticated("a claim is missing")
-    return Caller(
-        client, node, frozenset(scope.split()), frozenset(venues if isinstance(venues, list) else ())
-    )
+    if not isinstance(venues, list) or not all(isinstance(venue, str) for venue in venues):
+        raise Unauthenticated("its claim venues is no list of ids")
+    return Caller(client, node, frozenset(scope.split()), frozenset(venues))
