@@ -186,3 +186,19 @@ async def test_a_zombie_that_wakes_up_after_its_lease_writes_nothing(
             assert lane.idle
         assert list(dict.fromkeys(receiver.ids())) == ["ref-1:1", "ref-1:2"]
         assert {delivery.state for delivery in await zombie.deliveries()} == {DeliveryState.DELIVERED}
+
+
+async def test_a_late_push_of_what_was_delivered_sends_nothing_again(
+    bench: Bench, receiver: Receiver
+) -> None:
+    gate = receiver.hold("/hook")
+    made = await bench.subscribe(partner("venue-1"), receiver.url())
+    await bench.hand(created())
+    await receiver.wait_for(1)
+    (read_too_early,) = await bench.deliveries()
+    gate.set()
+    await bench.quiet()
+    await bench.desk.intake.push(read_too_early, made.subscription)
+    await bench.quiet()
+    assert receiver.ids() == ["ref-1:1"]
+    assert all(lane.idle for lane in await bench.lanes())
