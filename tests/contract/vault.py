@@ -4,7 +4,6 @@ import asyncio
 from abc import abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,29 +11,17 @@ from hypothesis import strategies as st
 
 from shared.vault.port import CaseErased, SealBroken, UnknownCase, Vault
 from shared.vault.sealing import KEY_LIFETIME
+from tests.support.clock import ManualClock
 
 CASE, OTHER_CASE = "9d8f6a70-7a53-4a0e-9c54-0d8a6c2d1d10", "1c0a7d6e-3f61-4d3e-8f7c-b6f5a4f3e2d1"
 PURPOSE, OTHER_PURPOSE = "assessment.answers", "referral.contact"
 PLAIN = b"joignable le matin, vient avec sa fille"
 
 
-class SettableClock:
-    """A clock that moves when it is told to."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 11, 23, 9, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.time
-
-    async def sleep(self, duration: timedelta) -> None:
-        self.time += duration
-
-
 class VaultContract:
     """Hooks: `opened` makes a vault on this test's storage, the same storage each time it is called."""
 
-    clock: SettableClock
+    clock: ManualClock
 
     @abstractmethod
     def opened(self) -> AbstractAsyncContextManager[Vault]:
@@ -178,7 +165,7 @@ class VaultContract:
         await vault.create(CASE, "cpam93")
         sealed = await vault.seal(CASE, PURPOSE, PLAIN)
         await self.destroyed_elsewhere(CASE)
-        self.clock.time += KEY_LIFETIME
+        self.clock.advance(KEY_LIFETIME)
         await self.assert_erased(vault, sealed)
 
     async def test_a_key_in_use_lives_no_longer_for_being_used(self, vault: Vault) -> None:
@@ -186,9 +173,9 @@ class VaultContract:
         sealed = await vault.seal(CASE, PURPOSE, PLAIN)
         await self.destroyed_elsewhere(CASE)
         for _ in range(6):
-            self.clock.time += KEY_LIFETIME / 7
+            self.clock.advance(KEY_LIFETIME / 7)
             await vault.open(CASE, PURPOSE, sealed)
-        self.clock.time += KEY_LIFETIME / 7
+        self.clock.advance(KEY_LIFETIME / 7)
         await self.assert_erased(vault, sealed)
 
     async def assert_erased(self, vault: Vault, sealed: str) -> None:

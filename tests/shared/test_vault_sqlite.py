@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import apsw
@@ -15,14 +16,15 @@ from shared.sqlite.file import FileInUse
 from shared.vault.port import SealBroken, Vault, VaultUnavailable
 from shared.vault.sealing import CACHED_KEYS, CaseKey, HeldKey, KeyCache, KeyDamaged
 from shared.vault.sqlite import NotAVault, SqliteVault, WrongMasterKey, open_vault
-from tests.contract.vault import CASE, OTHER_CASE, PLAIN, PURPOSE, SettableClock, VaultContract
+from tests.contract.vault import CASE, OTHER_CASE, PLAIN, PURPOSE, VaultContract
+from tests.support.clock import ManualClock
 
 MASTER, OTHER_MASTER = b"m" * 32, b"o" * 32
 
 
 @asynccontextmanager
 async def running(path: Path, master: bytes = MASTER) -> AsyncIterator[SqliteVault]:
-    vault = open_vault(path, master, SettableClock())
+    vault = open_vault(path, master, ManualClock())
     try:
         yield vault
     finally:
@@ -37,7 +39,7 @@ def path(tmp_path: Path) -> Path:
 class TestContract(VaultContract):
     @pytest.fixture(autouse=True)
     def storage(self, path: Path) -> None:
-        self.path, self.clock = path, SettableClock()
+        self.path, self.clock = path, ManualClock()
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Vault]:
@@ -65,7 +67,7 @@ class TestFile:
     async def test_a_second_vault_on_the_file_is_refused_and_the_first_goes_on(self, path: Path) -> None:
         async with running(path) as vault:
             with pytest.raises(FileInUse):
-                open_vault(path, MASTER, SettableClock())
+                open_vault(path, MASTER, ManualClock())
             await vault.create(CASE, "cpam93")
             assert await vault.owner(CASE) == "cpam93"
 
@@ -91,7 +93,7 @@ class TestFile:
         async with running(path):
             pass
         with pytest.raises(WrongMasterKey):
-            open_vault(path, OTHER_MASTER, SettableClock())
+            open_vault(path, OTHER_MASTER, ManualClock())
         async with running(path) as vault:
             await vault.create(CASE, "cpam93")
 
@@ -103,20 +105,20 @@ class TestFile:
     async def test_another_sqlite_file_is_refused_and_left_alone(self, path: Path) -> None:
         by_hand(path, "CREATE TABLE venues (id TEXT)")
         with pytest.raises(NotAVault, match="another kind of SQLite file"):
-            open_vault(path, MASTER, SettableClock())
+            open_vault(path, MASTER, ManualClock())
         assert by_hand(path, "SELECT name FROM sqlite_schema") == "venues"
 
     def test_a_file_that_is_no_database_is_refused(self, path: Path) -> None:
         path.write_bytes(b"id,name\n" * 1_000)
         with pytest.raises(NotAVault, match="NotADBError"):
-            open_vault(path, MASTER, SettableClock())
+            open_vault(path, MASTER, ManualClock())
 
     async def test_a_newer_layout_is_refused(self, path: Path) -> None:
         async with running(path):
             pass
         by_hand(path, "PRAGMA user_version = 2")
         with pytest.raises(NotAVault, match="layout is 2"):
-            open_vault(path, MASTER, SettableClock())
+            open_vault(path, MASTER, ManualClock())
 
     async def test_once_closed_it_says_so(self, path: Path) -> None:
         async with running(path) as vault:
@@ -135,7 +137,7 @@ class TestKeys:
             keys.append(os.urandom(size))
             return keys[-1]
 
-        vault = open_vault(path, MASTER, SettableClock(), recorded)
+        vault = open_vault(path, MASTER, ManualClock(), recorded)
         await vault.create(CASE, "cpam93")
         await vault.seal(CASE, PURPOSE, PLAIN)
         content = everything(path)
@@ -190,7 +192,7 @@ class TestKeys:
                 await vault.open(CASE, PURPOSE, sealed)
 
     def test_the_cache_is_bounded_and_forgets_the_one_unused_for_longest(self) -> None:
-        cache = KeyCache(SettableClock())
+        cache = KeyCache(ManualClock())
         key = HeldKey("cpam93", CaseKey("any", b"k" * 32, os.urandom))
         for number in range(CACHED_KEYS):
             cache.put(str(number), key)
@@ -200,10 +202,10 @@ class TestKeys:
         assert cache.get("1") is None
 
     def test_a_clock_set_back_ends_a_cached_key(self) -> None:
-        clock = SettableClock()
+        clock = ManualClock()
         cache = KeyCache(clock)
         cache.put(CASE, HeldKey("cpam93", CaseKey(CASE, b"k" * 32, os.urandom)))
-        clock.time = clock.time.replace(year=2025)
+        clock.advance(-timedelta(days=365))
         assert cache.get(CASE) is None
 
 
