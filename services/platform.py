@@ -22,6 +22,8 @@ from fastapi import FastAPI
 from shared.bus.consumer import Consumer
 from shared.bus.embedded import EmbeddedBus
 from shared.clock import Clock, SystemClock
+from shared.events.asyncapi import Traffic, asyncapi_document
+from shared.events.catalogue import published_by
 from shared.http.app import build_app
 from shared.http.auth import TokenVerifier
 from shared.ids import Ids, RandomIds
@@ -48,6 +50,7 @@ class Platform:
 
     settings: PlatformSettings
     clock: Clock
+    ids: Ids
     engine: SqliteEngine
     bus: EmbeddedBus
     vault: SqliteVault
@@ -115,7 +118,7 @@ class Platform:
         ]
         health = Health()
         app = _app(settings, services, health, verifier)
-        platform = cls(settings, clock, engine, bus, vault, services, consumers, health, app)
+        platform = cls(settings, clock, ids, engine, bus, vault, services, consumers, health, app)
         await platform._begin()
         return platform
 
@@ -197,14 +200,13 @@ def _app(
         ready=lambda: {
             name: why for name, service in services.items() if (why := service.ready()) is not None
         },
-        asyncapi=_asyncapi,
+        asyncapi=lambda: asyncapi_document(_traffic(services)),
     )
 
 
-def _asyncapi() -> dict[str, Any]:
-    from shared.events.asyncapi import asyncapi_document
-
-    return asyncapi_document()
+def _traffic(services: Mapping[str, Service]) -> dict[str, Traffic]:
+    """Return what each service publishes and consumes, for the AsyncAPI document."""
+    return {name: (published_by(name), tuple(service.handlers)) for name, service in services.items()}
 
 
 def _observe_commit(store: str, operations: int, seconds: float) -> None:

@@ -9,11 +9,11 @@ import aiohttp
 from rich.console import Console
 
 from deploy.demo.api import TIMEOUT, Api, Credentials, UnexpectedAnswer, get_token
-from deploy.demo.bodies import BOBIGNY
 from deploy.demo.host import Host
 from deploy.demo.receiver import Receiver
 from deploy.demo.story import Miss, Story
 from services.identity.bootstrap import Demonstration
+from shared.observability.logging import configure_logging
 
 SERVICE = "cpam-demo/bobigny/accueil"
 
@@ -37,12 +37,15 @@ async def tell(console: Console, base: str, clients: Demonstration) -> None:
 
 def main() -> int:
     """Run the demonstration; return the exit code."""
+    configure_logging("WARNING")
     console = Console(width=110)
     with tempfile.TemporaryDirectory(prefix="relais-demo-") as folder:
         host = Host(Path(folder))
-        clients = asyncio.run(host.prepare(BOBIGNY))
+        clients = asyncio.run(host.prepare(console))
         host.start()
-        console.print(f"A fresh platform listens on {host.base}, with 1,663 real venues.", highlight=False)
+        console.print(
+            f"A fresh platform listens on {host.base}, with the sample of real venues.", highlight=False
+        )
         try:
             asyncio.run(tell(console, host.base, clients))
         except (Miss, UnexpectedAnswer) as error:

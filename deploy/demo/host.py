@@ -13,10 +13,11 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from services.trial import load_sample
+from rich.console import Console
 
-from services.identity.bootstrap import Bootstrap, Demonstration
+from services.identity.bootstrap import Demonstration
 from services.platform import Platform
+from services.trial import demonstration, load_sample
 from shared.settings import PlatformSettings
 
 START_SECONDS = 60
@@ -57,14 +58,12 @@ class Host:
             }
         )
 
-    async def prepare(self, venues_of: str) -> Demonstration:
-        """Load the sample venues and make the demonstration's clients; the partner answers for one commune's venues."""
+    async def prepare(self, console: Console) -> Demonstration:
+        """Load the sample venues and make the demonstration's clients, before the process is started."""
         platform = await Platform.start(self.settings())
         try:
-            venue_ids = await load_sample(platform, commune=venues_of)
-            bootstrap = platform.services["identity"].components[Bootstrap]
-            assert isinstance(bootstrap, Bootstrap)  # noqa: S101 - narrows the type for the reader and for mypy
-            return await bootstrap.demonstration(venue_ids)
+            await load_sample(platform, console)
+            return await demonstration(platform)
         finally:
             await platform.stop()
 

@@ -75,8 +75,12 @@ class Story:
 
     async def _guide(self, assessment: dict[str, Any]) -> None:
         self._title("Guide: each procedure online and without internet, and a sheet in plain French")
-        pages = (await self._prescriber.get("/v1/guidance", procedure="retirement"))["items"]
-        self._check(bool(pages), "there is guidance for her retirement")
+        (procedure,) = assessment["proposed"]["guidance"]
+        (page,) = (await self._prescriber.get("/v1/guidance", procedure=procedure))["items"]
+        self._say(
+            f"{page['plain_title']}: {len(page['online'])} ways online, {len(page['without_internet'])} without internet"
+        )
+        self._check(bool(page["without_internet"]), "there is a way without internet")
         sheet = await self._prescriber.text(f"/v1/assessments/{assessment['id']}/sheet")
         self._check("first_steps" not in sheet, "the sheet names no profile")
         self._check("<h1" in sheet, "the sheet is a page to print")
@@ -88,10 +92,13 @@ class Story:
             items = (await self._prescriber.get("/v1/matches", assessment_id=assessment["id"]))["items"]
             return items[0] if items else None
 
-        match = await self._eventually(find, "the match that the event started")
+        summary = await self._eventually(find, "the match that the event started")
+        match: dict[str, Any] = await self._prescriber.get(f"/v1/matches/{summary['id']}")
         for venue in match["venues"]:
-            self._say(f"{venue['nom']}: {', '.join(reason['text'] for reason in venue['reasons'])}")
-        coverage = [f"{one['need']} {one['coverage']}" for one in match["coverage"]]
+            known = [reason["text"] for reason in venue["reasons"] if reason["answer"] == "yes"]
+            unknown = len(venue["reasons"]) - len(known)
+            self._say(f"{venue['nom']}, {venue['commune']}: {', '.join(known)}; {unknown} points à vérifier")
+        coverage = [f"{one['need']} {one['coverage']}" for one in match["needs"]]
         self._say(f"coverage: {', '.join(coverage)}")
         self._check(len(match["venues"]) == 3, "three venues are proposed")
         self._check(all(venue["reasons"] for venue in match["venues"]), "each with its reasons")
@@ -163,11 +170,7 @@ class Story:
 
     async def _funnel(self) -> dict[str, int]:
         report = await self._prescriber.get("/v1/statistics/own/funnel")
-        cells: dict[str, int] = {}
-        for row in report["rows"]:
-            for cell in row["cells"]:
-                cells[cell["measure"]] = cells.get(cell["measure"], 0) + cell["value"]
-        return {step: cells.get(step, 0) for step in report["measures"]}
+        return {step: cell["cases"] for step, cell in report["total"].items()}
 
     async def _move(self, referral: dict[str, Any], command: str, body: dict[str, Any], state: str) -> None:
         moved = await self._partner.post(f"/v1/referrals/{referral['id']}/{command}", body)

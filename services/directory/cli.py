@@ -33,6 +33,7 @@ async def import_file(
     clock: Clock,
     ids: Ids,
     console: Console,
+    shown_entries: int = SHOWN_ENTRIES,
 ) -> Import:
     """Import a file as the venues of a source; return the ended import, whose state says whether it was refused."""
     size = (await asyncio.to_thread(path.stat)).st_size
@@ -48,7 +49,7 @@ async def import_file(
         ended = await importer.bring_in(
             begun, read_chunks(path), lambda read, _rows: progress.update(task, completed=read)
         )
-    _print(ended, await imports.entries(ended, 0, SHOWN_ENTRIES), console)
+    _print(ended, await imports.entries(ended, 0, shown_entries) if shown_entries else [], console)
     return ended
 
 
@@ -61,11 +62,14 @@ def _print(ended: Import, entries: list[ReportEntry], console: Console) -> None:
         f"{counts.rows} rows: {counts.imported} imported ({counts.created} new, {counts.updated} changed, "
         f"{counts.unchanged} unchanged), {counts.rejected} rejected, {counts.retired} venues retired"
     )
+    if ended.entries > len(entries):
+        console.print(
+            f"{ended.entries - len(entries)} remarks are in its report: GET /v1/imports/{ended.id}",
+            highlight=False,
+        )
     if not entries:
         return
     table = Table("row", "field", "rule", "outcome", "value")
     for entry in entries:
         table.add_row(str(entry.row), entry.field or "", entry.rule, entry.severity, entry.value or "")
     console.print(table)
-    if ended.entries > len(entries):
-        console.print(f"… {ended.entries - len(entries)} more; read them with GET /v1/imports/{ended.id}")

@@ -9,6 +9,7 @@ import sys
 from collections.abc import MutableMapping
 from typing import Any
 
+import stamina
 import structlog
 
 from shared.observability.tracing import current_traceparent
@@ -45,6 +46,8 @@ def configure_logging(level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    # A decision taken again after a stale version is everyday work; its metric is the store's, not a line each time.
+    stamina.instrumentation.set_on_retry_hooks([])
 
 
 def withhold_nir(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
