@@ -87,6 +87,7 @@ class Consumer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
         self._stop_asked = asyncio.Event()
+        self._waiting: asyncio.Timeout | None = None
         self._subscription: Subscription | None = None
         self._last_turn = time.monotonic()
         self._away: dict[str, str] = {}
@@ -114,6 +115,8 @@ class Consumer:
         """Ask the loop to end."""
         self._stop_asked.set()
         self._ended.set()
+        if self._waiting is not None:
+            self._waiting.reschedule(asyncio.get_running_loop().time())
 
     def health(self) -> State:
         """Failed: stopped, or no turn of the loop for a minute. Degraded: something is away and work waits."""
@@ -145,16 +148,19 @@ class Consumer:
         await self._commit(subscription)
 
     async def _fetch(self, subscription: Subscription, wait: timedelta) -> list[Record]:
-        """Take the next records. A stop ends the wait: what was taken meanwhile is not committed and comes again."""
-        fetching = asyncio.ensure_future(subscription.fetch(FETCH_LIMIT, wait))
-        stopping = asyncio.ensure_future(self._stop_asked.wait())
+        """Take the next records. A stop ends the wait: what was taken meanwhile is not committed and comes again.
+
+        Awaited in the loop's own task: between the moment the reader moves on and `_submit`, `idle` must not look.
+        """
         try:
-            await asyncio.wait({fetching, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            return fetching.result() if fetching.done() else []
+            async with asyncio.timeout(None) as self._waiting:
+                return await subscription.fetch(FETCH_LIMIT, wait)
+        except TimeoutError:
+            if not self._stop_asked.is_set():
+                raise
+            return []
         finally:
-            for waiting in (fetching, stopping):
-                waiting.cancel()
-            await asyncio.gather(fetching, stopping, return_exceptions=True)
+            self._waiting = None
 
     def _submit(self, record: Record) -> None:
         self._water.began(record)
