@@ -39,7 +39,7 @@ from tests.support.platform import PlatformUnderTest
 VENUE = "venue-pimms-bobigny"
 OTHER_VENUE = "venue-mediatheque-bondy"
 SHOWN = hashlib.sha256("J'accepte que l'agent transmette mes coordonnées.".encode()).hexdigest()
-NIR = "2 58 05 93 008 436 79"
+NIR = "2 58 05 93 008 436 62"
 """A number with a valid key, spaced as people write it; of nobody."""
 
 NAME, PHONE, STREET = "Odette Exemple", "01 99 00 12 34", "3 rue des Essais"
