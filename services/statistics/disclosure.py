@@ -87,8 +87,7 @@ def _hidden(line: Line, above: Line | None, visible: set[str]) -> set[str]:
 
 
 def _is_safe(hidden: set[str], line: Line, above: Line | None) -> bool:
-    if len(hidden) < 2:
-        return False
+    # One cell alone is never safe: it is hidden because it, or its difference from the parent, is not large.
     together = _sum(line[value] for value in hidden)
     if not is_large(together):
         return False
