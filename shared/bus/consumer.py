@@ -137,8 +137,9 @@ class Consumer:
     async def _turn(self, subscription: Subscription) -> None:
         """One turn: take records while there is room, else wait for some to end; commit what is done."""
         if self._water.in_flight() < MAX_IN_FLIGHT:
-            # While work is in flight the wait is short, so that its positions are committed soon after it ends.
-            wait = POLL if not self._water.in_flight() else timedelta(milliseconds=20)
+            # While work is in flight or just ended the wait is short, so that its positions are committed soon.
+            busy = self._water.in_flight() or self._water.to_commit()
+            wait = timedelta(milliseconds=20) if busy else POLL
             for record in await self._until_back("fetch", lambda: self._fetch(subscription, wait)):
                 self._submit(record)
         else:
