@@ -7,7 +7,7 @@ yes nor a no. Nothing here reads a file, a clock or a store.
 Source: schema.json of LaMednum/standard-mediation-num, v1.0.2 (etalab-2.0).
 """
 
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID, uuid5
@@ -287,13 +287,3 @@ class ImportCounts(BaseModel):
     retired: int = 0
     by_rule: dict[str, int] = Field(default_factory=dict)
     blanks: dict[str, int] = Field(default_factory=dict)
-
-
-class Provenance(BaseModel):
-    """Where a venue's record comes from: the source's name, the import that last wrote it, and when."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    source: str
-    import_id: str | None = None
-    recorded_at: datetime

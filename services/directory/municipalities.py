@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from math import cos, isnan, radians
 from pathlib import Path
 
@@ -37,6 +38,12 @@ class Found(StrEnum):
     BY_CODE = "by_code"
     BY_POSTCODE_AND_NAME = "by_postcode_and_name"
     BY_POSTCODE = "by_postcode"
+
+
+@cache
+def municipalities_of(path: Path) -> "Municipalities":
+    """The table of a file, read once for the whole process: it never changes while one runs."""
+    return Municipalities.load(path)
 
 
 class Municipalities:

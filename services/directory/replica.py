@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import structlog
 
-from services.directory.documents import Source, Venue
+from services.directory.documents import Venue
 from services.directory.matching.columns import VenueRow
 from services.directory.matching.index import Removal, VenueIndex
 from services.directory.metrics import INDEXED_VENUES
@@ -54,7 +54,7 @@ class IndexReplica:
         self._start = await self._bus.end_positions(Topic.VENUES)
         rows: list[VenueRow] = []
         async for venue in self._venues.everything():
-            await self._turn_to(venue.source)
+            await self._note_import(venue.source)
             rows += [row] if (row := venue.row()) is not None else []
             if len(rows) % SLICE == 0:
                 await asyncio.sleep(0)
@@ -98,12 +98,11 @@ class IndexReplica:
         self._current[name] = current
         INDEXED_VENUES.set(len(self._index))
 
-    async def _turn_to(self, name: str) -> Source | None:
-        if name in self._current:
-            return None
-        source = await self._venues.source(name)
-        self._current[name] = source.current_import if source else None
-        return source
+    async def _note_import(self, name: str) -> None:
+        """Remember which import of a source the index holds."""
+        if name not in self._current:
+            source = await self._venues.source(name)
+            self._current[name] = source.current_import if source else None
 
     async def _learn(self, record: Record) -> None:
         if record.value is None:
@@ -116,14 +115,14 @@ class IndexReplica:
             return
         if not isinstance(event.data, VenueSnapshot):
             return
+        held = self._index.version(event.aggregate_id)
+        if held is not None and held >= event.data.version:
+            return
         name = event.data.data_source
         source = await self._venues.source(name)
         current = source.current_import if source else None
         if self._current.get(name) != current:
             await self.reload_source(name)
-            return
-        held = self._index.version(event.aggregate_id)
-        if held is not None and held >= event.data.version:
             return
         for venue in await self._venues.get_many([event.aggregate_id]):
             self.put(venue)

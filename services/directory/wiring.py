@@ -8,7 +8,7 @@ from services.directory.import_queue import ImportQueue
 from services.directory.importing import Importer
 from services.directory.matches import Matches
 from services.directory.matching.index import VenueIndex
-from services.directory.municipalities import Municipalities
+from services.directory.municipalities import municipalities_of
 from services.directory.replica import IndexReplica
 from services.directory.repository import (
     ImportRepository,
@@ -38,7 +38,7 @@ def wire(kit: Kit) -> Service:
     """
     if kit.vault is None:
         raise VaultMissing
-    index, municipalities = VenueIndex(), Municipalities.load(MUNICIPALITIES_FILE)
+    index, municipalities = VenueIndex(), municipalities_of(MUNICIPALITIES_FILE)
     venues, imports = VenueRepository(kit.store), ImportRepository(kit.store)
     stored, loads = MatchRepository(kit.store), LoadRepository(kit.store)
     replica = IndexReplica(index=index, venues=venues, loads=loads, bus=kit.bus)
