@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, ClassVar
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from services.statistics.handlers import MOVES
@@ -53,6 +55,9 @@ from shared.events.vocabulary import (
     Urgency,
 )
 from shared.store.port import Document
+
+unhurried = partial(settings, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""Settings of a property: how many examples, and no clock, because the machine may be busy."""
 
 MORNING = datetime(2026, 10, 5, 9, 0, tzinfo=UTC)
 ACCUEIL = "cpam93/bobigny/accueil"

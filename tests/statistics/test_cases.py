@@ -19,7 +19,17 @@ from shared.events.referrals import (
     ReferralStarted,
 )
 from shared.events.vocabulary import AgeBand, Profile, ReferralReason
-from tests.statistics.history import DECIDE, MORNING, Story, assessed, histories, matched, moved, referred
+from tests.statistics.history import (
+    DECIDE,
+    MORNING,
+    Story,
+    assessed,
+    histories,
+    matched,
+    moved,
+    referred,
+    unhurried,
+)
 
 DAY = timedelta(days=1)
 
@@ -150,6 +160,7 @@ def test_each_node_counts_what_its_own_subtree_did() -> None:
 
 
 @given(histories())
+@unhurried(max_examples=60)
 def test_every_column_lies_in_its_parent_and_belongs_to_a_report(stories: list[Story]) -> None:
     reported = {column.counts for report in REPORTS.values() for column in report.columns}
     figures = {column.figure for report in REPORTS.values() for column in report.columns}
@@ -167,6 +178,7 @@ def test_every_column_lies_in_its_parent_and_belongs_to_a_report(stories: list[S
 
 
 @given(histories())
+@unhurried(max_examples=60)
 def test_a_figure_is_there_exactly_when_its_cases_are(stories: list[Story]) -> None:
     measured = {
         column.figure: column.counts

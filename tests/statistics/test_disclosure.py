@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.statistics.cases import CaseCount, Place
@@ -21,6 +21,7 @@ from services.statistics.disclosure import SMALLEST, is_large, protect
 from services.statistics.periods import first_month, last_month, quarters_between
 from services.statistics.reports import PARENTS, PublishedSplit, ReportName
 from services.statistics.tables import HIDDEN, Cell
+from tests.statistics.history import unhurried
 from tests.support.clock import ManualClock
 
 QUARTERS = ("2026-Q1", "2026-Q2")
@@ -146,7 +147,7 @@ def whole(quarter: str, dimension: str) -> set[Atom]:
 
 
 @given(populations)
-@settings(max_examples=8, deadline=None)
+@unhurried(max_examples=5)
 def test_no_hidden_cell_can_be_solved_for(population: list[Group]) -> None:
     shown = ask_everything(ReportDesk(cube_of(population), ManualClock(NOW)))
     atoms = [
@@ -169,7 +170,7 @@ def test_no_hidden_cell_can_be_solved_for(population: list[Group]) -> None:
 
 
 @given(populations)
-@settings(max_examples=10, deadline=None)
+@unhurried(max_examples=10)
 def test_what_is_shown_is_true_large_and_large_for_each_institution(population: list[Group]) -> None:
     truth = Truth(population)
     for quarters, dimension, named, column, cases in ask_everything(
@@ -227,7 +228,7 @@ def room_for_doubt(hidden: set[str], line: dict[str, int], above: dict[str, int 
 
 
 @given(chains())
-@settings(max_examples=100, deadline=None)
+@unhurried(max_examples=100)
 def test_no_hidden_cell_of_any_two_lines_can_be_solved_for(
     lines: dict[str, dict[str, dict[str, Counter[str]]]],
 ) -> None:
@@ -246,7 +247,7 @@ def left_to(line: dict[str, Counter[str]], knows: str | None) -> dict[str, int]:
 
 
 @given(chains(), st.sampled_from((None, *INSTITUTIONS)))
-@settings(max_examples=150, deadline=None)
+@unhurried(max_examples=150)
 def test_a_hidden_cell_keeps_room_for_doubt_even_for_an_institution(
     lines: dict[str, dict[str, dict[str, Counter[str]]]], knows: str | None
 ) -> None:
@@ -283,6 +284,7 @@ def check_doubt(
 
 
 @given(chains())
+@unhurried(max_examples=60)
 def test_a_step_is_shown_only_beside_the_one_that_holds_it(
     lines: dict[str, dict[str, dict[str, Counter[str]]]],
 ) -> None:

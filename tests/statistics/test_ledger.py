@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from services.statistics.cases import counts_of_case
 from services.statistics.cube import Cube
@@ -19,7 +19,7 @@ from shared.events.envelope import Event
 from shared.events.referrals import ReferralCompleted
 from shared.ids import RandomIds
 from shared.store.sqlite import SqliteEngine
-from tests.statistics.history import DECIDE, Story, an_event, assessed, deliveries, moved, referred
+from tests.statistics.history import DECIDE, Story, an_event, assessed, deliveries, moved, referred, unhurried
 from tests.support.clock import ManualClock
 
 T = TypeVar("T")
@@ -74,7 +74,7 @@ def straight(stories: list[Story]) -> Cube:
 
 
 @given(deliveries())
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@unhurried(max_examples=20)
 def test_any_order_with_repeats_gives_the_same_cube_and_so_does_a_rebuild(
     history: tuple[list[Story], list[Event[Any]]],
 ) -> None:
@@ -89,7 +89,7 @@ def test_any_order_with_repeats_gives_the_same_cube_and_so_does_a_rebuild(
 
 
 @given(deliveries())
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@unhurried(max_examples=8)
 def test_everything_taken_twice_and_at_once_changes_nothing(
     history: tuple[list[Story], list[Event[Any]]],
 ) -> None:

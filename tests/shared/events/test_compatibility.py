@@ -4,7 +4,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.events.catalogue import published_types
@@ -114,6 +114,7 @@ def test_a_rename_is_a_removal() -> None:
     assert {found.path for found in incompatibilities(PERSON, schema)} == {"at", "when"}
 
 
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=60)
 real_schemas = st.sampled_from([schema_of(payload) for payload in published_types()])
 
 
@@ -122,6 +123,7 @@ def objects_of(schema: dict[str, Any]) -> list[dict[str, Any]]:
     return [part for part in (schema, *schema.get("$defs", {}).values()) if part.get("properties")]
 
 
+@unhurried
 @given(schema=real_schemas, data=st.data())
 def test_removing_any_field_of_any_event_is_refused(schema: dict[str, Any], data: st.DataObject) -> None:
     after = copy.deepcopy(schema)
@@ -131,6 +133,7 @@ def test_removing_any_field_of_any_event_is_refused(schema: dict[str, Any], data
     assert any(found.path.endswith(name) for found in incompatibilities(schema, after))
 
 
+@unhurried
 @given(schema=real_schemas, data=st.data())
 def test_removing_any_word_of_any_event_is_refused(schema: dict[str, Any], data: st.DataObject) -> None:
     after = copy.deepcopy(schema)
@@ -141,6 +144,7 @@ def test_removing_any_word_of_any_event_is_refused(schema: dict[str, Any], data:
         assert any(repr(gone) in found.problem for found in incompatibilities(schema, after))
 
 
+@unhurried
 @given(schema=real_schemas, data=st.data(), name=st.from_regex(r"[a-z]{3,8}_added", fullmatch=True))
 def test_any_optional_addition_passes_and_taking_it_back_does_not(
     schema: dict[str, Any], data: st.DataObject, name: str
