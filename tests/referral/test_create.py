@@ -31,6 +31,37 @@ pytestmark = pytest.mark.services("referral")
 PATH = "/v1/referrals"
 UNKNOWN_CASE = "00000000-0000-4000-8000-000000000000"
 
+UNSOUND: list[tuple[dict[str, Any], str, str]] = [
+    ({"agreement": refusal_body()}, "agreement-needed", "agreement"),
+    (
+        {"agreement": agreement_body(recipients=[{"venue_id": OTHER_VENUE}])},
+        "agreement-needed",
+        "agreement",
+    ),
+    (
+        {"agreement": agreement_body(purposes=["share_summary", "share_adaptations"])},
+        "not-agreed",
+        "contact",
+    ),
+    ({"agreement": agreement_body(purposes=["share_contact"])}, "not-agreed", "summary"),
+    (
+        {"agreement": agreement_body(said_at=(NOON + timedelta(hours=1)).isoformat())},
+        "record-in-future",
+        "agreement.said_at",
+    ),
+    (
+        {
+            "information_given": {
+                "notice_version": "n",
+                "channel": "paper",
+                "given_at": (NOON + timedelta(hours=1)).isoformat(),
+            }
+        },
+        "record-in-future",
+        "information_given.given_at",
+    ),
+]
+
 DO_NOT_FIT: list[tuple[dict[str, Any], str]] = [
     ({"surprise": 1}, "body.surprise"),
     ({"needs": []}, "body.needs"),
@@ -108,45 +139,13 @@ class TestRefusals:
         other = await platform.client("caf75/paris/accueil")
         assert problem(await other.post(PATH, referral_body(case_id=case_id))) == (404, "unknown-case")
 
-    @pytest.mark.parametrize(
-        ("changes", "name", "field"),
-        [
-            ({"agreement": refusal_body()}, "agreement-needed", "agreement"),
-            (
-                {"agreement": agreement_body(recipients=[{"venue_id": OTHER_VENUE}])},
-                "agreement-needed",
-                "agreement",
-            ),
-            (
-                {"agreement": agreement_body(purposes=["share_summary", "share_adaptations"])},
-                "not-agreed",
-                "contact",
-            ),
-            ({"agreement": agreement_body(purposes=["share_contact"])}, "not-agreed", "summary"),
-            (
-                {"agreement": agreement_body(said_at=(NOON + timedelta(hours=1)).isoformat())},
-                "record-in-future",
-                "agreement.said_at",
-            ),
-            (
-                {
-                    "information_given": {
-                        "notice_version": "n",
-                        "channel": "paper",
-                        "given_at": (NOON + timedelta(hours=1)).isoformat(),
-                    }
-                },
-                "record-in-future",
-                "information_given.given_at",
-            ),
-        ],
-    )
     async def test_without_a_sound_agreement_nothing_is_stored(
-        self, platform: PlatformUnderTest, cpam: ApiClient, changes: dict[str, Any], name: str, field: str
+        self, platform: PlatformUnderTest, cpam: ApiClient
     ) -> None:
-        answer = await cpam.post(PATH, referral_body(client_reference="dossier 1", **changes))
-        assert problem(answer) == (422, name)
-        assert answer.json["field"] == field
+        for changes, name, field in UNSOUND:
+            answer = await cpam.post(PATH, referral_body(client_reference="dossier 1", **changes))
+            assert problem(answer) == (422, name), changes
+            assert answer.json["field"] == field
         assert (await cpam.get(PATH)).json["items"] == []
         assert await platform.events(Topic.REFERRALS) == []
         await created(cpam, client_reference="dossier 1")
@@ -156,12 +155,12 @@ class TestRefusals:
         assert problem(answer) == (422, "signpost-carries-nothing")
         assert answer.json["fields"] == ["availability", "contact"]
 
-    @pytest.mark.parametrize("record", ["legal_basis", "information_given", "agreement"])
-    async def test_without_one_of_the_three_records(self, cpam: ApiClient, record: str) -> None:
-        body = {name: value for name, value in signpost_body().items() if name != record}
-        answer = await cpam.post(PATH, body)
-        assert answer.status == 422
-        assert [error["field"] for error in answer.json["errors"]] == [f"body.{record}"]
+    async def test_without_one_of_the_three_records(self, cpam: ApiClient) -> None:
+        for record in ("legal_basis", "information_given", "agreement"):
+            body = {name: value for name, value in signpost_body().items() if name != record}
+            answer = await cpam.post(PATH, body)
+            assert answer.status == 422
+            assert [error["field"] for error in answer.json["errors"]] == [f"body.{record}"]
 
     async def test_a_body_that_does_not_fit_names_the_field(self, cpam: ApiClient) -> None:
         for changes, field in DO_NOT_FIT:
