@@ -41,6 +41,7 @@ class OutgoingEvent:
     """One stamped event on its way to the bus: `body` is the envelope as it will be sent."""
 
     id: str
+    type: str
     topic: Topic
     key: str
     body: bytes
@@ -102,7 +103,7 @@ def _stamp_one(
     if traceparent:
         envelope["traceparent"] = traceparent
     envelope["data"] = orjson.Fragment(payload.model_dump_json())
-    return OutgoingEvent(event_id, payload.topic, aggregate_id, orjson.dumps(envelope))
+    return OutgoingEvent(event_id, payload.event_type, payload.topic, aggregate_id, orjson.dumps(envelope))
 
 
 def read_envelope(body: bytes) -> Envelope:

@@ -28,6 +28,15 @@ class FileInUse(RelaisError):
         )
 
 
+class FileUnusable(RelaisError):
+    """The file can't be opened, or is no database of ours."""
+
+    def __init__(self, path: Path, why: str) -> None:
+        super().__init__(
+            f"{path} can't be used: {why}. Check RELAIS_DATA_DIR: it must be a folder that this user may write to."
+        )
+
+
 class SqliteTooOld(RelaisError):
     """The SQLite that was found has a known way of losing data."""
 
@@ -46,32 +55,50 @@ class ExclusiveFile:
 
         Raises:
             FileInUse: another process holds it.
+            FileUnusable: the folder can't be made, or the file can't be opened.
             SqliteTooOld: the linked SQLite is older than `OLDEST_SQLITE`.
         """
         version = apsw.sqlite_lib_version()
         if tuple(int(part) for part in version.split(".")) < OLDEST_SQLITE:
             raise SqliteTooOld(version)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = path
-        self._lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        self._lock: int | None = None
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+            self._take_lock(self._lock)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        except OSError as error:
+            self.close()
+            raise FileUnusable(path, os.strerror(error.errno or 0)) from error
+        except FileInUse:
+            self.close()
+            raise
+
+    def _take_lock(self, lock: int) -> None:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.read(self._lock, 20).decode(errors="replace").strip()
-            os.close(self._lock)
-            raise FileInUse(path, holder) from None
-        os.ftruncate(self._lock, 0)
-        os.write(self._lock, str(os.getpid()).encode())
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            raise FileInUse(self.path, os.read(lock, 20).decode(errors="replace").strip()) from None
+        os.ftruncate(lock, 0)
+        os.write(lock, str(os.getpid()).encode())
 
     def writer(self) -> apsw.Connection:
-        """Return a connection that writes: WAL, full sync, deleted content overwritten."""
+        """Return a connection that writes: WAL, full sync, deleted content overwritten.
+
+        Raises:
+            apsw.Error: it is no database.
+        """
         connection = apsw.Connection(str(self.path))
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA secure_delete=ON")
-        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
-        connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA secure_delete=ON")
+            connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
+            connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        except apsw.Error:
+            connection.close()
+            raise
         return connection
 
     def reader(self) -> apsw.Connection:
@@ -81,5 +108,7 @@ class ExclusiveFile:
         return connection
 
     def close(self) -> None:
-        """Give the lock back."""
-        os.close(self._lock)
+        """Give the lock back; a second call does nothing."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None

@@ -28,13 +28,25 @@ def index_fields(model: type[Document]) -> tuple[str, ...]:
     return tuple(names)
 
 
+def ordered_by(model: type[Document]) -> tuple[tuple[str, str], ...]:
+    """Return the (index, field) pairs in which a null is refused: every order but a sparse index's."""
+    return tuple(
+        (index.name, field)
+        for index in model.indexes
+        if not index.sparse
+        for field in index.order
+        if field not in ("id", "created_at")
+    )
+
+
 def to_column(value: Scalar | Enum | None) -> str | int | float | None:
     """Return the stored form of an index value."""
     if isinstance(value, datetime):
         delta = value - _EPOCH
         return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
     if isinstance(value, Enum):
-        return str(value.value)
+        inner: Scalar = value.value
+        return to_column(inner)
     return int(value) if isinstance(value, bool) else value
 
 

@@ -11,10 +11,11 @@ Promises of every engine (`tests/contract/store.py` holds them to it):
 - Writers race by version: the one that read an older version gets `StaleVersion` and has changed nothing.
 """
 
+import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -24,6 +25,11 @@ from shared.events.payload import Payload
 MAX_PAGE = 200
 """The most documents one `find` returns: a page is read on the event loop and must stay short."""
 
+MAX_DOCUMENT_BYTES = 8 * 1_048_576
+"""The largest document in JSON: half of what MongoDB holds, so that its waiting events fit beside it."""
+
+_KIND = re.compile(r"[a-z]+(_[a-z]+)*")
+
 
 @dataclass(frozen=True, slots=True)
 class Index:
@@ -31,7 +37,8 @@ class Index:
 
     `equals` and `order` name fields, dotted for nested ones, whose values are text, numbers, booleans or aware
     times. `order` defaults to the immutable `(created_at, id)`; its last field must make rows unique, so that a
-    page never skips or repeats one. `sparse` leaves out documents in which the first field of `order` is null.
+    page never skips or repeats one. `sparse` leaves out documents in which the first field of `order` is null; no
+    other field of an `order` may be null, because nothing comes after null.
     """
 
     name: str
@@ -54,6 +61,16 @@ class Document(BaseModel):
     schema_version: int = 1
     version: int = 0
     sequence: int = 0
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse a kind from which an engine could not make an unmistakable name."""
+        super().__pydantic_init_subclass__(**kwargs)
+        kind = cls.__dict__.get("kind")
+        if kind is not None and not _KIND.fullmatch(kind):
+            raise TypeError(
+                f"{cls.__name__}.kind must be lower-case words and single underscores, not {kind!r}"
+            )
 
 
 D = TypeVar("D", bound=Document)
@@ -109,6 +126,32 @@ class UndeclaredQuery(StoreError):
         super().__init__(f"find({kind}, {index}): {problem}")
 
 
+class NullInOrder(StoreError):
+    """A document has no value where an index orders by one: a programming error."""
+
+    def __init__(self, kind: str, identifier: str, index: str, field: str) -> None:
+        super().__init__(
+            f"{kind} {identifier} has no {field}, by which its index {index} is ordered; give it a value, or make the "
+            "index sparse on that field."
+        )
+
+
+class TooLarge(StoreError):
+    """A document or an event is over what the engines carry. Nothing was written."""
+
+    status = 413
+
+    def __init__(self, what: str, size_bytes: int, limit_bytes: int) -> None:
+        super().__init__(f"{what} takes {size_bytes} bytes; at most {limit_bytes} can be kept.")
+
+
+class WriteRefused(StoreError):
+    """The engine refused a write in a way that trying again won't change: a bug of ours, or a damaged file."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"The store refused a write: {why}.")
+
+
 class StoreUnavailable(Unavailable):
     """The engine is away, closing, or refused the write for a reason of its own (disk full)."""
 
@@ -130,6 +173,7 @@ class Store(Protocol):
 
         Raises:
             AlreadyExists: this id is taken; nothing was written.
+            TooLarge: the document, or an event, is over its limit; nothing was written.
             StoreUnavailable: the outcome is unknown; the same call may be repeated.
         """
 
@@ -138,11 +182,15 @@ class Store(Protocol):
 
         Raises:
             StaleVersion: the stored version is another one, or the document is gone; nothing was written.
+            TooLarge: the document, or an event, is over its limit; nothing was written.
             StoreUnavailable: the outcome is unknown; load again to see.
         """
 
     async def discard(self, model: type[D], identifier: str) -> None:
-        """Remove a document for good; no error when there is none. Its published events stay published."""
+        """Remove a document for good; no error when there is none. Its published events stay published.
+
+        Added again, it would number its events from 1 and repeat their ids: give a new thing a new id.
+        """
 
     async def find(
         self,

@@ -4,7 +4,7 @@ import apsw
 
 from shared.bus.topics import TOPICS
 from shared.store.columns import column_name, index_fields, order_columns, read_field
-from shared.store.port import Document
+from shared.store.port import Document, Index
 
 _BACKFILL_ROWS = 1_000
 
@@ -33,12 +33,26 @@ def prepare_table(connection: apsw.Connection, table: str, model: type[Document]
         connection.execute(f'ALTER TABLE "{table}" ADD COLUMN {column_name(field)}')
     if missing:
         _backfill(connection, table, model, missing)
-    for index in model.indexes:
-        columns = [*(column_name(field) for field in index.equals), *order_columns(index)]
-        condition = f" WHERE {order_columns(index)[0]} IS NOT NULL" if index.sparse else ""
-        connection.execute(
-            f'CREATE INDEX IF NOT EXISTS "{table}__{index.name}" ON "{table}" ({", ".join(columns)}){condition}'
-        )
+    _prepare_indexes(connection, table, model)
+
+
+def _prepare_indexes(connection: apsw.Connection, table: str, model: type[Document]) -> None:
+    """Make the indexes that are declared as they are declared, and drop those of another release."""
+    wanted = {f"{table}__{index.name}": _index_sql(table, index) for index in model.indexes}
+    query = "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL"
+    present = {str(name): str(sql) for name, sql in connection.execute(query, (table,))}
+    for name, sql in present.items():
+        if wanted.get(name) != sql:
+            connection.execute(f'DROP INDEX "{name}"')
+    for name, sql in wanted.items():
+        if present.get(name) != sql:
+            connection.execute(sql)
+
+
+def _index_sql(table: str, index: Index) -> str:
+    columns = [*(column_name(field) for field in index.equals), *order_columns(index)]
+    condition = f" WHERE {order_columns(index)[0]} IS NOT NULL" if index.sparse else ""
+    return f'CREATE INDEX "{table}__{index.name}" ON "{table}" ({", ".join(columns)}){condition}'
 
 
 def _backfill(connection: apsw.Connection, table: str, model: type[Document], fields: list[str]) -> None:

@@ -5,7 +5,9 @@ a table for each topic (`log__<topic>`), and the groups' positions. A save and i
 transaction, so the log is the outbox. Reads run on the event loop: they are single pages of an index.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,28 +16,42 @@ import apsw
 
 from shared.bus.topics import TOPICS, Topic
 from shared.clock import Clock
+from shared.errors import RelaisError, Unavailable
 from shared.events.envelope import OutgoingEvent, stamp
 from shared.events.payload import Payload
 from shared.observability.tracing import current_traceparent
-from shared.sqlite.file import ExclusiveFile
-from shared.sqlite.writer import GroupCommitWriter, OnCommit, OnStep, WriterUnavailable, no_step
-from shared.store.columns import column_name, index_fields, read_field
+from shared.sqlite.file import ExclusiveFile, FileUnusable
+from shared.sqlite.writer import (
+    GroupCommitWriter,
+    OnCommit,
+    OnStep,
+    WriteFailed,
+    WriterUnavailable,
+    no_step,
+    translated,
+)
+from shared.store.columns import column_name, index_fields, ordered_by, read_field
 from shared.store.port import (
+    MAX_DOCUMENT_BYTES,
     MAX_PAGE,
     AlreadyExists,
     Cursor,
     D,
     Document,
+    NullInOrder,
     Page,
     Scalar,
     StaleVersion,
     StoreUnavailable,
+    TooLarge,
     UndeclaredQuery,
+    WriteRefused,
 )
 from shared.store.query import plan_find, write_cursor
 from shared.store.schema import prepare_log, prepare_table
 
 T = TypeVar("T")
+_SURELY_SMALL = MAX_DOCUMENT_BYTES // 4  # characters: UTF-8 takes at most four bytes for one
 OnPublished = Callable[[], None]
 
 
@@ -49,13 +65,21 @@ class SqliteEngine:
 
         Raises:
             FileInUse: another process runs on it.
+            FileUnusable: it can't be opened, or is no database.
         """
         self.clock = clock
-        self._file = ExclusiveFile(path)
-        connection = self._file.writer()
-        prepare_log(connection)
+        with ExitStack() as undo:
+            self._file = ExclusiveFile(path)
+            undo.callback(self._file.close)
+            try:
+                connection = self._file.writer()
+                undo.callback(connection.close)
+                prepare_log(connection)
+                self._reader = self._file.reader()
+            except apsw.Error as error:
+                raise FileUnusable(path, f"SQLite says {type(error).__name__}") from error
+            undo.pop_all()
         self._writer = GroupCommitWriter(connection, "store", on_step=on_step, on_commit=on_commit)
-        self._reader = self._file.reader()
         self._listeners: list[OnPublished] = []
 
     def store(self, service: str) -> "SqliteStore":
@@ -70,25 +94,33 @@ class SqliteEngine:
         """Run an operation in the next transaction; return once it is durable.
 
         Raises:
+            StoreUnavailable: closed, too busy, or the disk refused.
+            WriteRefused: SQLite refused the operation itself: a bug.
+        """
+        try:
+            return await self._writer.submit(operation, after_commit=self._tell if publishes else None)
+        except (WriterUnavailable, WriteFailed) as error:
+            raise _translated(error) from error
+
+    def read(self, sql: str, values: Sequence[float | str | None] = ()) -> list[Any]:
+        """Return the rows of a short query, as of the last commit.
+
+        Raises:
             StoreUnavailable: closed, or the disk refused.
         """
         try:
-            result = await self._writer.submit(operation)
-        except WriterUnavailable as error:
-            raise StoreUnavailable(str(error)) from error
-        if publishes:
-            for listener in self._listeners:
-                listener()
-        return result
+            return self._reader.execute(sql, values).fetchall()
+        except apsw.Error as error:
+            raise _translated(translated(error)) from error
 
-    def read(self, sql: str, values: Sequence[float | str | None] = ()) -> list[Any]:
-        """Return the rows of a short query, as of the last commit."""
-        return self._reader.execute(sql, values).fetchall()
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()
 
     async def close(self) -> None:
         """End what was queued, then let go of the file. A second call does nothing."""
+        self._reader.close()  # first: the last connection moves the write-ahead log into the file, and must be able to
         await self._writer.close()
-        self._reader.close()
         self._file.close()
 
 
@@ -188,6 +220,7 @@ class SqliteStore:
             for identifier, body in rows:
                 last = identifier
                 yield model.model_validate_json(body)
+            await asyncio.sleep(0)  # a loop over this generator would otherwise keep the event loop to itself
 
     async def _table(self, model: type[Document]) -> "_Table":
         table = self._tables.get(model)
@@ -204,6 +237,7 @@ class _Table:
     def __init__(self, service: str, model: type[Document]) -> None:
         self.name = name = f"{service}__{model.kind}"
         self._fields = index_fields(model)
+        self._never_null = ordered_by(model)
         columns = ["id", "version", "body", *(column_name(field) for field in self._fields)]
         marks = ", ".join("?" * len(columns))
         changes = ", ".join(f"{column} = ?" for column in columns[1:])
@@ -217,15 +251,29 @@ class _Table:
 
     def row(self, document: Document) -> tuple[str | int | float | None, ...]:
         """Return the values of a document's columns."""
-        columns = (read_field(document, field) for field in self._fields)
-        return (document.id, document.version, document.model_dump_json(), *columns)
+        columns = {field: read_field(document, field) for field in self._fields}
+        for index, field in self._never_null:
+            if columns[field] is None:
+                raise NullInOrder(document.kind, document.id, index, field)
+        body = document.model_dump_json()
+        if len(body) > _SURELY_SMALL and (size := len(body.encode())) > MAX_DOCUMENT_BYTES:
+            raise TooLarge(f"{document.kind} {document.id}", size, MAX_DOCUMENT_BYTES)
+        return (document.id, document.version, body, *columns.values())
 
 
 def _next(document: D, events: Sequence[Payload], now: datetime) -> tuple[D, list[OutgoingEvent]]:
     """Return the document as it will be stored, and its events stamped."""
     update = {"version": document.version + 1, "sequence": document.sequence + len(events)}
     outgoing = stamp(document.id, document.sequence, events, now, current_traceparent()) if events else []
+    for event in outgoing:
+        limit = TOPICS[event.topic].max_message_bytes
+        if len(event.body) > limit:
+            raise TooLarge(f"The event {event.type} of {document.kind} {document.id}", len(event.body), limit)
     return document.model_copy(update=update), outgoing
+
+
+def _translated(error: RelaisError) -> StoreUnavailable | WriteRefused:
+    return StoreUnavailable(str(error)) if isinstance(error, Unavailable) else WriteRefused(str(error))
 
 
 def _append(connection: apsw.Connection, outgoing: Sequence[OutgoingEvent], now: datetime) -> None:
