@@ -1,11 +1,14 @@
 """The index of subscriptions: right after a restart, after a change made here, and soon after one made elsewhere."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 from services.notifications.subscription_index import REFRESH_INTERVAL
-from shared.store.sqlite import SqliteEngine
-from tests.notifications.bench import Bench, a_key, created, partner, prescriber, running_bench
+from shared.store.port import D
+from shared.store.sqlite import SqliteEngine, SqliteStore
+from tests.notifications.bench import a_key, created, partner, prescriber, running_bench
 from tests.notifications.receiver import Receiver
 from tests.support.clock import ManualClock
 
@@ -62,18 +65,45 @@ async def test_a_rotation_elsewhere_is_used_soon(
         assert receiver.at()[0].signed_by(rotated.secret)
 
 
-async def test_a_change_made_while_the_index_is_read_is_not_undone(bench: Bench, receiver: Receiver) -> None:
-    index = bench.desk.index
-    kept = await bench.subscribe(prescriber(), receiver.url("/kept"))
-    removed = await bench.subscribe(partner("venue-1"), receiver.url("/removed"))
-    reading = asyncio.ensure_future(index.refresh())
-    await asyncio.sleep(0)
-    added = await bench.subscribe(partner("venue-2", node="epn-93"), receiver.url("/added"))
-    await bench.desk.sweeper.clear(removed.subscription)
-    await reading
-    assert index.get(kept.subscription.id) is not None
-    assert index.get(added.subscription.id) is not None
-    assert index.get(removed.subscription.id) is None
+class SlowlyRead:
+    """A store whose scan can be stopped between what it read and what it hands over."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self.reading, self.go_on = asyncio.Event(), asyncio.Event()
+        self.go_on.set()
+
+    async def scan(self, model: type[D]) -> AsyncIterator[D]:
+        """Yield what was there when it was asked."""
+        found = [document async for document in self._store.scan(model)]
+        self.reading.set()
+        await self.go_on.wait()
+        for document in found:
+            yield document
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+async def test_a_change_made_while_the_index_is_read_is_not_undone(
+    engine: SqliteEngine, clock: ManualClock, receiver: Receiver
+) -> None:
+    store: Any = SlowlyRead(engine.store("notifications"))
+    async with running_bench(engine, clock, store=store) as bench:
+        index = bench.desk.index
+        kept = await bench.subscribe(prescriber(), receiver.url("/kept"))
+        removed = await bench.subscribe(partner("venue-1"), receiver.url("/removed"))
+        store.reading.clear()
+        store.go_on.clear()
+        refreshing = asyncio.ensure_future(index.refresh())
+        await store.reading.wait()
+        added = await bench.subscribe(partner("venue-2", node="epn-93"), receiver.url("/added"))
+        await bench.desk.sweeper.clear(removed.subscription)
+        store.go_on.set()
+        await refreshing
+        assert index.get(kept.subscription.id) is not None
+        assert index.get(added.subscription.id) is not None
+        assert index.get(removed.subscription.id) is None
 
 
 async def test_a_disabled_view_that_is_stale_parks_nothing_for_ever(
