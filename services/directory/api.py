@@ -197,10 +197,9 @@ async def list_matches(
 
 
 @matches.get("/{match_id}", summary="Read a match", responses=documented(*REFUSED, NotFound, CaseErased))
-async def read_match(match_id: Id, act: MatchOpener, stored: MatchStore, desk: MatchDesk) -> MatchOut:
-    """A match with its reasons; its venues are shown as they stand today."""
-    found = await stored.seen_by(match_id, act.caller)
-    return MatchOut.of(found, *await desk.open(found))
+async def read_match(match_id: Id, act: MatchOpener, desk: MatchDesk) -> MatchOut:
+    """A match with its reasons; its venues are shown as they stand today. Journalled when it is about a person."""
+    return MatchOut.of(*await desk.read(match_id, act))
 
 
 async def _content(request: Request) -> bytes:

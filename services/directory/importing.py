@@ -7,7 +7,7 @@ queue of a process runs them one by one.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from itertools import islice
 
 import structlog
@@ -106,7 +106,7 @@ class Importer:
                 seen.add(identifier)
                 write = self._staging(imported, row, known.get(identifier), current, counts)
                 writes += [write] if write is not None else []
-            await asyncio.gather(*writes)
+            await _all(writes)
             await report.say([note for row in rows for note in row.notes])
         IMPORTED_ROWS.labels("imported").inc(counts.imported)
         IMPORTED_ROWS.labels("rejected").inc(counts.rejected)
@@ -167,7 +167,7 @@ class Importer:
                 count += 1
                 if venue.staged != leave:
                     gone.append(_settled_if(venue, current).model_copy(update={"staged": leave}))
-            await asyncio.gather(*(self._venues.save(venue) for venue in gone))
+            await _all([self._venues.save(venue) for venue in gone])
         return count
 
     async def _flip(self, imported: Import) -> None:
@@ -183,7 +183,7 @@ class Importer:
     async def _settle(self, imported: Import, counts: ImportCounts) -> None:
         """Make staged parts the venues' own and publish them; then say that the source is complete."""
         while venues := await self._venues.staged_by(imported.id):
-            await asyncio.gather(*(self._settle_one(venue) for venue in venues))
+            await _all([self._settle_one(venue) for venue in venues])
         source = await self._venues.source(imported.source)
         if source is None or source.settled_import == imported.id:
             return
@@ -274,6 +274,13 @@ async def _batches(file: Iterable[RowResult]) -> AsyncIterator[list[RowResult]]:
             await asyncio.sleep(0)
             batch += piece
         yield batch
+
+
+async def _all(writes: Sequence[Awaitable[object]]) -> None:
+    """Run writes side by side; the first error is raised once every one has ended, so that none goes on behind it."""
+    for outcome in await asyncio.gather(*writes, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 def _id_of(imported: Import, row: RowResult) -> str:

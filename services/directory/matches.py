@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Literal
 
+import structlog
 from pydantic import BaseModel, ConfigDict
 
 from services.directory.documents import Match, Venue
@@ -31,9 +32,11 @@ from shared.clock import Clock
 from shared.events.matches import MatchCompleted, NeedCoverage, NeedUncovered
 from shared.events.payload import Payload
 from shared.events.vocabulary import Coverage
-from shared.security.caller import Caller, Owner
+from shared.security.caller import Act, Caller, Owner
 from shared.store.port import AlreadyExists
 from shared.vault.port import UnknownCase, Vault
+
+log = structlog.get_logger()
 
 DETAIL_PURPOSE = "match.detail"
 """What the vault binds a match's sealed detail to."""
@@ -154,6 +157,18 @@ class Matches:
         detail = MatchDetail.model_validate_json(plain)
         venues = await self._venues.get_many(list(found.venue_ids))
         return detail, {venue.id: venue for venue in venues}
+
+    async def read(self, match_id: str, act: Act) -> tuple[Match, MatchDetail, dict[str, Venue]]:
+        """Open a match for an agent; one that is tied to a case is journalled.
+
+        Raises:
+            NotFound, CaseErased.
+        """
+        found = await self._matches.seen_by(match_id, act.caller)
+        detail, venues = await self.open(found)
+        if found.case_id is not None:
+            log.info("match.detail.opened", match_id=match_id, agent=act.agent, service=act.service)
+        return found, detail, venues
 
     def _detail(self, request: MatchRequest, answer: MatchAnswer, *, name_exclusions: bool) -> MatchDetail:
         return MatchDetail(

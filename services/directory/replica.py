@@ -79,6 +79,16 @@ class IndexReplica:
         finally:
             await subscription.close()
 
+    async def catch_up(self) -> None:
+        """Apply everything published so far, once; for a process that matches without following."""
+        subscription = await self._bus.follow(Topic.VENUES, self._start)
+        try:
+            while records := await subscription.fetch(FETCHED, timedelta(0)):
+                for record in records:
+                    await self._learn(record)
+        finally:
+            await subscription.close()
+
     def put(self, venue: Venue) -> None:
         """Show a venue just saved in this process, without waiting to read it back."""
         row = venue.row()

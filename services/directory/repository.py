@@ -17,6 +17,9 @@ from shared.events.payload import Payload
 from shared.security.caller import Caller
 from shared.store.port import MAX_PAGE, Page, Store
 
+VENUES_PER_PAGE = 50
+"""Venues read at a stretch while the event loop waits: about 5 ms."""
+
 
 class VenueRepository:
     """Venues and their sources. Venues are a public record: every reader sees all of them."""
@@ -68,7 +71,9 @@ class VenueRepository:
         """Pages of a source's documents, oldest first."""
         after = None
         while True:
-            page = await self._store.find(Venue, "by_source", {"source": name}, after=after, limit=MAX_PAGE)
+            page = await self._store.find(
+                Venue, "by_source", {"source": name}, after=after, limit=VENUES_PER_PAGE
+            )
             yield page.items
             if page.next is None:
                 return
@@ -76,7 +81,9 @@ class VenueRepository:
 
     async def staged_by(self, import_id: str) -> list[Venue]:
         """Some documents that an import has staged and that are not settled yet; none: it is done."""
-        page = await self._store.find(Venue, "by_staging", {"staged.import_id": import_id}, limit=MAX_PAGE)
+        page = await self._store.find(
+            Venue, "by_staging", {"staged.import_id": import_id}, limit=VENUES_PER_PAGE
+        )
         return page.items
 
     async def everything(self) -> AsyncIterator[Venue]:

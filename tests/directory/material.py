@@ -25,6 +25,12 @@ def municipalities() -> Municipalities:
 
 
 @cache
+def sample_part() -> bytes:
+    """The 60 real venues around Bobigny that come first in the file, quicker to bring in than all of it."""
+    return b"".join(SAMPLE.read_bytes().splitlines(keepends=True)[:61])
+
+
+@cache
 def sample_records() -> tuple[VenueRecord, ...]:
     """The 1,663 real venues."""
     results = VenueFile([SAMPLE.read_bytes()], municipalities=municipalities(), today=TODAY)

@@ -9,7 +9,7 @@ import pytest
 from services.directory.documents import Match
 from shared.bus.topics import Topic
 from shared.events.venues import SourceImported, VenueSnapshot
-from tests.directory.material import SAMPLE, cells, csv_of
+from tests.directory.material import SAMPLE, cells, csv_of, sample_part
 from tests.support.http import Answer, ApiClient
 from tests.support.platform import PlatformUnderTest
 
@@ -275,7 +275,7 @@ class TestImports:
 class TestMatches:
     async def test_bobigny_from_the_real_sample(self, platform: PlatformUnderTest) -> None:
         client = await platform.client()
-        await bring(client, "sample", SAMPLE.read_bytes())
+        await bring(client, "sample", sample_part())
         body = {
             "needs": ["basic_skills", "equipment"],
             "commune": "93008",

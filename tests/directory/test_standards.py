@@ -272,7 +272,7 @@ noise = st.sampled_from(
 texts = st.lists(noise | st.text(max_size=12), max_size=8).map("".join)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(rows=st.lists(st.dictionaries(st.sampled_from(FIELDS), texts, max_size=12), max_size=6))
 def test_every_well_formed_row_comes_out_once(rows: list[dict[str, str]]) -> None:
     written = [
@@ -287,9 +287,20 @@ def test_every_well_formed_row_comes_out_once(rows: list[dict[str, str]]) -> Non
         assert (result.record is None) == bool(rejected)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_no_damage_to_a_file_stops_it_or_hides_a_row(data: st.DataObject) -> None:
+    survives_damage(data)
+
+
+@pytest.mark.long
+@settings(max_examples=10_000, deadline=None)
+@given(data=st.data())
+def test_no_damage_to_a_file_stops_it_or_hides_a_row_for_long(data: st.DataObject) -> None:
+    survives_damage(data)
+
+
+def survives_damage(data: st.DataObject) -> None:
     content = bytearray(csv_of(*(cells(id=f"v-{number}") for number in range(6))))
     header = content.index(b"\n") + 1
     for _ in range(data.draw(st.integers(1, 4))):
