@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from services.identity.bootstrap import Bootstrap, Credentials, Demonstration
 from services.identity.keyring import Keyring
@@ -11,6 +11,8 @@ from services.identity.registry import Registry
 from shared.security.caller import Scope
 from tests.support.http import Answer, ApiClient
 from tests.support.platform import PlatformUnderTest
+
+T = TypeVar("T")
 
 ADMINISTRATOR = (
     Scope.INSTITUTIONS_MANAGE,
@@ -39,8 +41,10 @@ class Identity:
     def registry(self) -> Registry:
         return self._component(Registry)
 
-    def _component(self, kind: type) -> Any:
-        return self.platform.platform.services["identity"].components[kind]
+    def _component(self, kind: type[T]) -> T:
+        found = self.platform.platform.services["identity"].components[kind]
+        assert isinstance(found, kind)
+        return found
 
     async def demonstration(self, *venues: str) -> Demonstration:
         return await self.bootstrap.demonstration(venues or ("venue-1",))

@@ -63,7 +63,7 @@ class TestMake:
 
     async def test_what_does_not_hold_together_is_refused(self, identity: Identity) -> None:
         operator = await identity.operator()
-        for changes in (
+        bodies: list[dict[str, Any]] = [
             {"venues": ["v1"]},
             {"kind": "partner", "scopes": ["referrals:answer"]},
             {"scopes": ["referrals:answer"]},
@@ -74,7 +74,8 @@ class TestMake:
             {"name": " "},
             {"kind": "partner", "venues": ["v 1"]},
             {"secret": "mine"},
-        ):
+        ]
+        for changes in bodies:
             refused = await operator.post("/v1/clients", a_client(**changes))
             assert refused.status == 422, changes
 

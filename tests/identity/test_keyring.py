@@ -1,11 +1,11 @@
 """The keys that sign: made once, stored encrypted, replaced while the tokens they signed live on."""
 
 import base64
+import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from joserfc import jwt
 
 from services.identity.keyring import CHECK_EVERY, KEY_AGE, SigningKeyUnreadable
 from services.identity.model import SigningKey
@@ -29,7 +29,7 @@ async def operator_with_a_token(identity: Identity) -> ApiClient:
 
 def kid_of(client: ApiClient) -> str:
     header = client.token.split(".")[0] if client.token else ""
-    return str(jwt.json.loads(base64.urlsafe_b64decode(header + "=="))["kid"])
+    return str(json.loads(base64.urlsafe_b64decode(header + "=="))["kid"])
 
 
 async def test_after_a_rotation_the_new_key_signs_and_the_old_one_verifies(identity: Identity) -> None:

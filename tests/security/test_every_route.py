@@ -58,7 +58,7 @@ def services_routes(platform: PlatformUnderTest) -> dict[str, APIRoute]:
                 assert isinstance(route, APIRoute), (
                     f"{service.name} serves {route!r}, which this test can't read"
                 )
-                for method in route.methods:
+                for method in route.methods or ():
                     routes[f"{method} {re.sub(r':path}', '}', route.path)}"] = route
     return routes
 

@@ -63,7 +63,7 @@ class TestToken:
         assert refused.status == 401
 
     async def test_without_the_scope(self, platform: PlatformUnderTest) -> None:
-        client = await platform.client(scopes=set(Scope) - {Scope.VENUES_READ})
+        client = await platform.client(scopes=[scope for scope in Scope if scope is not Scope.VENUES_READ])
         refused = await client.get("/probe")
         assert (refused.status, refused.json["scope"]) == (403, "venues:read")
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -169,7 +170,7 @@ def test_any_text_is_read_without_failing(text: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [ShortText, FreeText])
-def test_a_field_refuses_it_and_does_not_repeat_it(kind: object) -> None:
+def test_a_field_refuses_it_and_does_not_repeat_it(kind: Any) -> None:
     adapter: TypeAdapter[str] = TypeAdapter(kind)
     assert adapter.validate_python("  rappeler le 01 48 95 20 52 ") == "rappeler le 01 48 95 20 52"
     with pytest.raises(ValidationError) as refused:
@@ -180,7 +181,7 @@ def test_a_field_refuses_it_and_does_not_repeat_it(kind: object) -> None:
 
 
 @pytest.mark.parametrize(("kind", "longest"), [(ShortText, 200), (FreeText, 4000)])
-def test_a_field_has_a_bound(kind: object, longest: int) -> None:
+def test_a_field_has_a_bound(kind: Any, longest: int) -> None:
     adapter: TypeAdapter[str] = TypeAdapter(kind)
     assert adapter.validate_python("a" * longest) == "a" * longest
     with pytest.raises(ValidationError):

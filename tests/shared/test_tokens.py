@@ -192,7 +192,7 @@ class TestForged:
         await desk.refuses(f"{encoded(header)}.{payload}.{signature}")
 
     async def test_odd_claims_under_our_own_signature_are_refused(self, desk: Desk) -> None:
-        for changes in (
+        odd: list[dict[str, Any]] = [
             {"sub": None},
             {"sub": 7},
             {"node": None},
@@ -201,7 +201,8 @@ class TestForged:
             {"venues": "v1"},
             {"venues": [["v1"]]},
             {"venues": None, "sub": {}},
-        ):
+        ]
+        for changes in odd:
             await desk.refuses(desk.signed(**changes))
 
     @settings(max_examples=300)
