@@ -1,11 +1,13 @@
-"""Sends chains for as long as it is asked and writes down each acknowledgement, synced, before the next request.
+"""Sends chains until a file tells it to stop, and writes down each acknowledgement, synced, before the next request.
 
 A request that gets no answer is repeated with the same `Idempotency-Key` until it is acknowledged, as a client should.
-Usage: python -m tests.crash.driver CONFIG, a JSON file with base, credentials, venue, chains, workers, seed and journal.
+Usage: python -m tests.crash.driver CONFIG, a JSON file with base, prescriber, partner, service, workers, seed, journal and stop.
 """
 
 import asyncio
+import itertools
 import json
+import os
 import random
 import sys
 from datetime import UTC, datetime
@@ -48,14 +50,15 @@ class Driver:
 
     async def chain(self, number: int) -> None:
         """Assess, match, refer, accept, schedule, attend, complete; journal each acknowledgement."""
-        venue = self._config["venue"]
         assessed = await self._post(self._prescriber, "/v1/assessments", bodies.first_interview())
         self._note(number, "assessed", id=assessed["id"], case_id=assessed["case_id"])
         match = await self._match_of(assessed["id"])
         self._note(number, "matched", id=match["id"], assessment_id=assessed["id"])
         now = datetime.now(UTC)
         referral = await self._post(
-            self._prescriber, "/v1/referrals", bodies.referral(venue, assessed, match["id"], now)
+            self._prescriber,
+            "/v1/referrals",
+            bodies.referral(match["venue_ids"][0], assessed, match["id"], now),
         )
         self._note(number, "requested", id=referral["id"])
         path = f"/v1/referrals/{referral['id']}"
@@ -103,11 +106,11 @@ async def drive(config: dict[str, Any]) -> None:
     async with aiohttp.ClientSession(timeout=TIMEOUT) as http:
         driver = Driver(http, config, Journal(Path(config["journal"])))
         await driver.connect()
-        numbers = iter(range(config["chains"]))
+        numbers, stop = itertools.count(), config["stop"]
 
         async def work() -> None:
-            for number in numbers:
-                await driver.chain(number)
+            while not os.path.exists(stop):  # noqa: PTH110, ASYNC240 - a look at a local folder
+                await driver.chain(next(numbers))
 
         async with asyncio.TaskGroup() as group:
             for _ in range(config["workers"]):
