@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from fastapi import FastAPI
@@ -36,6 +36,8 @@ from shared.store.sqlite import SqliteEngine
 from shared.vault.sqlite import SqliteVault, open_vault
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 SERVICES = ("identity", "assessment", "directory", "referral", "notifications", "statistics")
 OPENS_THE_VAULT = frozenset({"assessment", "directory", "referral"})
@@ -152,6 +154,13 @@ class Platform:
         await self.engine.close()
         await self.vault.close()
         log.info("platform.stopped")
+
+    def component(self, service: str, kind: type[T]) -> T:
+        """Return a part of a service by its type, for commands and tests that stand beside the API."""
+        found = self.services[service].components[kind]
+        if not isinstance(found, kind):
+            raise TypeError(f"{service} wired something else as {kind.__name__}")
+        return found
 
     def _run(self, name: str, task: Callable[[], Any]) -> None:
         running: asyncio.Task[None] = asyncio.create_task(task(), name=name)

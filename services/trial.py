@@ -27,13 +27,12 @@ from shared.errors import RelaisError
 from shared.observability.logging import configure_logging
 from shared.security.caller import Owner
 from shared.settings import PlatformSettings, load_settings
-from shared.store.port import MAX_PAGE
 
 FOLDER = Path("var/trial")
 SAMPLE = Path(__file__).parent.parent / "data" / "venues_real_sample.csv"
 SAMPLE_SOURCE = "sample"
 BOBIGNY = "93008"
-PARTNER_RADIUS_KM = 10.0
+PARTNER_RADIUS_KM, PARTNER_VENUES = 10.0, 100  # venues travel in its token
 
 
 async def load_sample(platform: Platform, console: Console) -> None:
@@ -42,15 +41,11 @@ async def load_sample(platform: Platform, console: Console) -> None:
     Raises:
         SampleRefused: the file could not be imported.
     """
-    components = platform.services["directory"].components
-    importer, imports = components[Importer], components[ImportRepository]
-    assert isinstance(importer, Importer)  # noqa: S101 - components are kept by their own type
-    assert isinstance(imports, ImportRepository)  # noqa: S101
     ended = await import_file(
         SAMPLE,
         SAMPLE_SOURCE,
-        importer=importer,
-        imports=imports,
+        importer=platform.component("directory", Importer),
+        imports=platform.component("directory", ImportRepository),
         owner=Owner.of("relais"),
         clock=platform.clock,
         ids=platform.ids,
@@ -70,11 +65,10 @@ class SampleRefused(RelaisError):
 
 async def demonstration(platform: Platform) -> Demonstration:
     """Make the demonstration's clients; the partner answers for the venues around Bobigny."""
-    venues = platform.services["directory"].components[Venues]
-    bootstrap = platform.services["identity"].components[Bootstrap]
-    assert isinstance(venues, Venues)  # noqa: S101
-    assert isinstance(bootstrap, Bootstrap)  # noqa: S101
-    around = await venues.page(VenueQuery(commune=BOBIGNY, radius_km=PARTNER_RADIUS_KM, limit=MAX_PAGE))
+    around = await platform.component("directory", Venues).page(
+        VenueQuery(commune=BOBIGNY, radius_km=PARTNER_RADIUS_KM, limit=PARTNER_VENUES)
+    )
+    bootstrap = platform.component("identity", Bootstrap)
     return await bootstrap.demonstration([venue.id for venue in around.items])
 
 
