@@ -7,13 +7,17 @@ member of a group waits until the first leaves, as a Kafka member without a part
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
+from typing import Any, TypeVar
 
 import apsw
 
-from shared.bus.port import OnRevoke, Partition, Positions, Record
+from shared.bus.port import BusUnavailable, OnRevoke, Partition, Positions, Record
 from shared.bus.topics import TOPICS, Topic
+from shared.store.port import StoreUnavailable
 from shared.store.sqlite import SqliteEngine, log_table
 
+T = TypeVar("T")
 _TRIM_ROWS = 500
 
 
@@ -29,14 +33,14 @@ class EmbeddedBus:
     async def join(self, group: str, topics: Sequence[Topic], on_revoke: OnRevoke) -> "EmbeddedSubscription":
         """Become a member of a group; `on_revoke` is never called: nobody takes a partition from a living member."""
         del on_revoke
-        member = EmbeddedSubscription(self._engine, self, group, topics)
+        member = EmbeddedSubscription(self, group, topics)
         self._members.setdefault(group, []).append(member)
         self._wakers.add(member.published)
         return member
 
     async def follow(self, topic: Topic, start: Positions) -> "EmbeddedSubscription":
         """Read a topic on one's own from a position."""
-        reader = EmbeddedSubscription(self._engine, self, None, [topic], dict(start))
+        reader = EmbeddedSubscription(self, None, [topic], dict(start))
         self._wakers.add(reader.published)
         return reader
 
@@ -49,7 +53,7 @@ class EmbeddedBus:
         return {
             Partition(topic, 0): row[0]
             for topic in topics
-            for row in self._engine.read(
+            for row in self.read(
                 "SELECT next FROM positions WHERE consumers = ? AND topic = ?", (group, topic)
             )
         }
@@ -61,29 +65,51 @@ class EmbeddedBus:
         """
         removed = 0
         for topic, settings in TOPICS.items():
-            read = min(self._group_positions(topic), default=0)
+            read = self._read_by_all(topic)
             if settings.compacted:
-                condition = _COMPACTED.format(table=log_table(topic))
-                values: tuple[float, ...] = (read,)
+                removed += await self._compact(topic, read)
             else:
-                condition, values = "position < ? AND at < ?", (read, (now - settings.retention).timestamp())
-            statement = (
-                f"DELETE FROM {log_table(topic)} WHERE position IN "
-                f"(SELECT position FROM {log_table(topic)} AS old WHERE {condition} LIMIT {_TRIM_ROWS})"
-            )
-            while count := await self._engine.write(_deleting(statement, values)):
-                removed += count
+                removed += await self._forget(topic, read, (now - settings.retention).timestamp())
         return removed
 
     def end(self, topic: Topic) -> int:
-        """Return the position after the newest record."""
-        query = f"SELECT max(position) FROM {log_table(topic)}"
-        ((newest,),) = self._engine.read(query)
-        return (newest or 0) + 1
+        """Return the position after the newest record, even when it was forgotten since."""
+        rows = self.read("SELECT seq FROM sqlite_sequence WHERE name = ?", (f"log__{topic}",))
+        return rows[0][0] + 1 if rows else 1
+
+    def lag(self, topic: Topic, position: int) -> int:
+        """Return how many records lie from a position on (positions between kept ones may be forgotten)."""
+        ((oldest, newest),) = self.read(_ENDS[topic])
+        return 0 if newest is None else max(0, newest + 1 - max(position, oldest))
+
+    def read(self, sql: str, values: Sequence[float | str] = ()) -> list[Any]:
+        """Return the rows of a short query.
+
+        Raises:
+            BusUnavailable: closed, or the disk refused.
+        """
+        try:
+            return self._engine.read(sql, values)
+        except StoreUnavailable as error:
+            raise BusUnavailable(str(error)) from error
+
+    async def write(self, operation: Callable[[apsw.Connection], T]) -> T:
+        """Run an operation in the engine's next transaction.
+
+        Raises:
+            BusUnavailable: closed, or the disk refused.
+        """
+        try:
+            return await self._engine.write(operation)
+        except StoreUnavailable as error:
+            raise BusUnavailable(str(error)) from error
 
     def reads(self, member: "EmbeddedSubscription") -> bool:
         """Tell whether this member is the one of its group that reads."""
-        return member.group is None or self._members[member.group][0] is member
+        if member.group is None:
+            return True
+        members = self._members.get(member.group, [])
+        return members[:1] == [member]
 
     def leave(self, member: "EmbeddedSubscription") -> None:
         """Let the next member of the group take over."""
@@ -92,15 +118,34 @@ class EmbeddedBus:
             self._members[member.group].remove(member)
             self._wake()
 
-    def _group_positions(self, topic: Topic) -> list[int]:
-        return [row[0] for row in self._engine.read("SELECT next FROM positions WHERE topic = ?", (topic,))]
+    def _read_by_all(self, topic: Topic) -> int:
+        """Return the position that every group has passed; a living group that never committed has passed none."""
+        positions = dict(self.read("SELECT consumers, next FROM positions WHERE topic = ?", (topic,)))
+        for group, members in self._members.items():
+            if any(topic in member.topics for member in members):
+                positions.setdefault(group, 0)
+        return min(positions.values(), default=0)
+
+    async def _forget(self, topic: Topic, read: int, horizon: float) -> int:
+        removed = 0
+        while rows := self.read(_OLDEST[topic], (0, read, _TRIM_ROWS)):
+            old = [position for position, _ in takewhile(lambda row: row[1] < horizon, rows)]
+            if not old:
+                break
+            removed += await self.write(_deleting(_FORGET[topic], (old[-1],)))
+        return removed
+
+    async def _compact(self, topic: Topic, read: int) -> int:
+        removed, passed = 0, 0
+        while rows := self.read(_OLDEST[topic], (passed, read, _TRIM_ROWS)):
+            last = rows[-1][0]
+            removed += await self.write(_deleting(_COMPACT[topic], (passed, last)))
+            passed = last
+        return removed
 
     def _wake(self) -> None:
         for waker in self._wakers:
             waker.set()
-
-
-_COMPACTED = "position < ? AND EXISTS (SELECT 1 FROM {table} AS newer WHERE newer.key = old.key AND newer.position > old.position)"
 
 
 class EmbeddedSubscription:
@@ -108,7 +153,6 @@ class EmbeddedSubscription:
 
     def __init__(
         self,
-        engine: SqliteEngine,
         bus: EmbeddedBus,
         group: str | None,
         topics: Sequence[Topic],
@@ -116,9 +160,9 @@ class EmbeddedSubscription:
     ) -> None:
         self.group = group
         self.published = asyncio.Event()
-        self._engine = engine
         self._bus = bus
-        self._topics = topics
+        self.topics = topics
+        self._turn = 0
         self._next = start if start is not None else {}
         self._started = group is None
 
@@ -146,7 +190,7 @@ class EmbeddedSubscription:
             for row in rows:
                 connection.execute(_UPSERT, row)
 
-        await self._engine.write(upsert)
+        await self._bus.write(upsert)
 
     async def lag(self) -> Mapping[Partition, int]:
         """Return how many records lie beyond the last fetch (positions between may be forgotten ones)."""
@@ -154,8 +198,8 @@ class EmbeddedSubscription:
             return {}
         await self._start()
         return {
-            Partition(topic, 0): max(0, self._bus.end(topic) - self._next.get(Partition(topic, 0), 1))
-            for topic in self._topics
+            Partition(topic, 0): self._bus.lag(topic, self._next.get(Partition(topic, 0), 1))
+            for topic in self.topics
         }
 
     async def close(self) -> None:
@@ -164,15 +208,17 @@ class EmbeddedSubscription:
 
     async def _start(self) -> None:
         if not self._started and self.group is not None:
-            self._next = dict(await self._bus.stored_positions(self.group, self._topics))
+            self._next = dict(await self._bus.stored_positions(self.group, self.topics))
             self._started = True
 
     async def _read(self, limit: int) -> list[Record]:
         await self._start()
         records: list[Record] = []
-        for topic in self._topics:
+        # Each fetch begins with another topic: a busy one must not starve the rest.
+        self._turn = (self._turn + 1) % len(self.topics)
+        for topic in (*self.topics[self._turn :], *self.topics[: self._turn]):
             partition = Partition(topic, 0)
-            rows = self._engine.read(_READ[topic], (self._next.get(partition, 1), limit - len(records)))
+            rows = self._bus.read(_READ[topic], (self._next.get(partition, 1), limit - len(records)))
             if rows:
                 self._next[partition] = rows[-1][0] + 1
                 records += [
@@ -191,6 +237,22 @@ _UPSERT = (
 _READ = {
     topic: f"SELECT position, key, body, at FROM {log_table(topic)} WHERE position >= ? ORDER BY position LIMIT ?"
     for topic in TOPICS
+}
+_ENDS = {
+    # Two subqueries: SQLite finds a minimum or a maximum at once, but not both in one pass.
+    topic: f"SELECT (SELECT min(position) FROM {log_table(topic)}), (SELECT max(position) FROM {log_table(topic)})"
+    for topic in TOPICS
+}
+_OLDEST = {
+    topic: f"SELECT position, at FROM {log_table(topic)} WHERE position > ? AND position < ? ORDER BY position LIMIT ?"
+    for topic in TOPICS
+}
+_FORGET = {topic: f"DELETE FROM {log_table(topic)} WHERE position <= ?" for topic in TOPICS}
+_COMPACT = {
+    topic: f"DELETE FROM {log_table(topic)} AS old WHERE position > ? AND position <= ? AND EXISTS "
+    f"(SELECT 1 FROM {log_table(topic)} AS newer WHERE newer.key = old.key AND newer.position > old.position)"
+    for topic, settings in TOPICS.items()
+    if settings.compacted
 }
 
 

@@ -11,11 +11,13 @@ _BACKFILL_ROWS = 1_000
 
 def prepare_log(connection: apsw.Connection) -> None:
     """Make the log (a table for each topic) and the table of positions, where they are missing."""
-    for topic in TOPICS:
+    for topic, settings in TOPICS.items():
         connection.execute(
             f'CREATE TABLE IF NOT EXISTS "log__{topic}" '
             "(position INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, body BLOB, at REAL NOT NULL)"
         )
+        if settings.compacted:  # to find what a newer record has replaced
+            connection.execute(f'CREATE INDEX IF NOT EXISTS "log__{topic}__key" ON "log__{topic}" (key)')
     connection.execute(
         "CREATE TABLE IF NOT EXISTS positions "
         "(consumers TEXT NOT NULL, topic TEXT NOT NULL, next INTEGER NOT NULL, PRIMARY KEY (consumers, topic)) WITHOUT ROWID"

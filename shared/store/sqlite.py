@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from shared.clock import Clock
 from shared.errors import RelaisError, Unavailable
 from shared.events.envelope import OutgoingEvent, stamp
 from shared.events.payload import Payload
+from shared.observability import metrics
 from shared.observability.tracing import current_traceparent
 from shared.sqlite.file import ExclusiveFile, FileUnusable
 from shared.sqlite.writer import (
@@ -90,7 +92,9 @@ class SqliteEngine:
         """Call `listener` on the event loop after each commit that published events."""
         self._listeners.append(listener)
 
-    async def write(self, operation: Callable[[apsw.Connection], T], *, publishes: bool = False) -> T:
+    async def write(
+        self, operation: Callable[[apsw.Connection], T], *, published: Sequence[OutgoingEvent] = ()
+    ) -> T:
         """Run an operation in the next transaction; return once it is durable.
 
         Raises:
@@ -98,7 +102,9 @@ class SqliteEngine:
             WriteRefused: SQLite refused the operation itself: a bug.
         """
         try:
-            return await self._writer.submit(operation, after_commit=self._tell if publishes else None)
+            return await self._writer.submit(
+                operation, after_commit=partial(self._tell, published) if published else None
+            )
         except (WriterUnavailable, WriteFailed) as error:
             raise _translated(error) from error
 
@@ -113,7 +119,9 @@ class SqliteEngine:
         except apsw.Error as error:
             raise _translated(translated(error)) from error
 
-    def _tell(self) -> None:
+    def _tell(self, published: Sequence[OutgoingEvent]) -> None:
+        for event in published:
+            metrics.EVENTS_PUBLISHED.labels(event.type).inc()
         for listener in self._listeners:
             listener()
 
@@ -158,7 +166,7 @@ class SqliteStore:
                 raise AlreadyExists(document.kind, document.id)
             _append(connection, outgoing, now)
 
-        await self._engine.write(insert, publishes=bool(outgoing))
+        await self._engine.write(insert, published=outgoing)
         return stored
 
     async def save(self, document: D, events: Sequence[Payload] = ()) -> D:
@@ -174,7 +182,7 @@ class SqliteStore:
                 raise StaleVersion(document.kind, document.id)
             _append(connection, outgoing, now)
 
-        await self._engine.write(update, publishes=bool(outgoing))
+        await self._engine.write(update, published=outgoing)
         return stored
 
     async def discard(self, model: type[D], identifier: str) -> None:

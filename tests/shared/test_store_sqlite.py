@@ -1,7 +1,6 @@
 """The store on SQLite: the port's contract, and what is this engine's own (plans, files, group commit, durability)."""
 
 import asyncio
-import os
 import pkgutil
 import subprocess
 import sys
@@ -93,6 +92,10 @@ def test_any_history_matches_a_dictionary(tmp_path: Path) -> None:
             )
         finally:
             runner.run(context.__aexit__(None, None, None))
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
 
 
 def every_document() -> list[type[Document]]:
@@ -261,7 +264,7 @@ class TestFile:
     async def test_a_clean_stop_leaves_one_file_with_everything_in_it(self, tmp_path: Path) -> None:
         async with opened(tmp_path) as storage:
             await storage.store("agenda").add(a_note())
-        assert set(os.listdir(tmp_path)) == {"relais.db", "relais.db.lock"}
+        assert names(tmp_path) == {"relais.db", "relais.db.lock"}
 
     async def test_what_was_queued_when_closing_is_written(self, tmp_path: Path) -> None:
         async with opened(tmp_path) as storage:
@@ -301,7 +304,7 @@ class TestFile:
         monkeypatch.setattr(sqlite_file, "OLDEST_SQLITE", (found[0], found[1], found[2] + 1))
         with pytest.raises(SqliteTooOld, match=apsw.sqlite_lib_version()):
             SqliteEngine(tmp_path / "relais.db", ManualClock())
-        assert os.listdir(tmp_path) == []
+        assert names(tmp_path) == set()
 
     async def test_the_settings_that_make_writes_durable_are_in_force(self, engine: SqliteEngine) -> None:
         def pragma(name: str) -> Any:
