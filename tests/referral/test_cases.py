@@ -6,20 +6,26 @@ from dataclasses import dataclass
 import pytest
 
 from services.referral.case import Case, CaseState
+from services.referral.desk import ReferralDesk
 from services.referral.erasure import CaseDesk
 from services.referral.model import Referral, cancelled_by_erasure
-from services.referral.repository import Referrals, ReservedReference
+from services.referral.repository import Cases, Referrals, ReservedReference, Venues
+from services.referral.requests import CreateReferral
+from services.referral.sealing import Sealing
 from shared.bus.topics import Topic
 from shared.events.cases import CaseErased, CaseErasing
 from shared.events.referrals import ReferralCancelled
-from shared.security.caller import Scope
+from shared.http.idempotency import RequestKey
+from shared.security.caller import Act, Caller, Scope
 from shared.vault import port as vault_port
 from tests.referral.material import (
     NAME,
+    SUMMARY,
     VENUE,
     command,
     created,
     problem,
+    records_body,
     referral_body,
     tell_venue,
 )
@@ -249,3 +255,55 @@ async def test_a_crash_while_unlinking_is_repaired_by_redelivery(
     assert {(await at.referral(position)).case_id for position in (0, 1)} == {None}
     reserved = "referrals:client-cpam93-bobigny-accueil:dossier-9"
     assert await platform.store("referral").get(ReservedReference, reserved) is None
+
+
+class ErasedMeanwhile:
+    """The real vault, in which the whole erasure of a case passes right after something was sealed for it."""
+
+    def __init__(self, vault: vault_port.Vault, desk: CaseDesk, order: Callable[[], Awaitable[None]]) -> None:
+        self._vault, self._desk, self._order = vault, desk, order
+
+    async def create(self, case_id: str, institution: str) -> None:
+        await self._vault.create(case_id, institution)
+
+    async def owner(self, case_id: str) -> str:
+        return await self._vault.owner(case_id)
+
+    async def seal(self, case_id: str, purpose: str, plain: bytes) -> str:
+        sealed = await self._vault.seal(case_id, purpose, plain)
+        await self._order()
+        await self._desk.destroy_key(case_id)
+        await self._desk.unlink(case_id)
+        return sealed
+
+    async def open(self, case_id: str, purpose: str, sealed: str) -> bytes:
+        return await self._vault.open(case_id, purpose, sealed)
+
+    async def destroy(self, case_id: str) -> None:
+        await self._vault.destroy(case_id)
+
+
+async def test_a_referral_added_while_its_case_was_erased_is_unlinked_at_once(
+    platform: PlatformUnderTest, cpam: ApiClient
+) -> None:
+    at = Crashed(platform, (await created(cpam))["case_id"], [])
+    store, vault = platform.store("referral"), ErasedMeanwhile(platform.vault, at.desk, at.order)
+    desk = ReferralDesk(
+        referrals=at.referrals,
+        cases=Cases(store),
+        venues=Venues(store),
+        vault=vault,
+        sealing=Sealing(vault),
+        clock=platform.clock,
+    )
+    caller = Caller("client-1", "cpam93/bobigny/accueil", frozenset())
+    key = RequestKey("once", "POST /v1/referrals", "fingerprint", b"secret")
+    body = CreateReferral.model_validate(
+        records_body(case_id=at.case_id, summary=SUMMARY, client_reference="dossier-9")
+    )
+    with pytest.raises(vault_port.CaseErased):
+        await desk.create(Act(caller, "agent-7", caller.node), body, key)
+    added = await at.referrals.get(key.creation_id(caller))
+    assert added is not None
+    assert (added.case_id, added.client_reference, added.state) == (None, None, "cancelled")
+    assert await at.referrals.named(caller, "dossier-9") is None

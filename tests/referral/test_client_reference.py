@@ -6,7 +6,6 @@ import pytest
 
 from services.referral.repository import ABANDONED_AFTER, Referrals
 from shared.bus.topics import Topic
-from shared.events.envelope import Event
 from shared.http.idempotency import RequestKey
 from shared.security.caller import Caller
 from tests.referral.material import created, problem, referral_body, tell_venue
@@ -50,10 +49,18 @@ async def test_another_client_may_use_the_same(platform: PlatformUnderTest, cpam
     await created(other, client_reference=REFERENCE)
 
 
+async def test_a_client_moved_elsewhere_no_longer_finds_it(
+    platform: PlatformUnderTest, cpam: ApiClient
+) -> None:
+    await created(cpam, client_reference=REFERENCE)
+    moved = await platform.client("cpam93/bondy/accueil", client_id=CLIENT)
+    assert (await moved.get(PATH, client_reference=REFERENCE)).json["items"] == []
+
+
 async def test_it_is_in_no_event(platform: PlatformUnderTest, cpam: ApiClient) -> None:
     referral = await created(cpam, client_reference=REFERENCE)
     await cpam.post(f"{PATH}/{referral['id']}/correct", {"reason": "data_error"})
-    events: list[Event[object]] = await platform.events(Topic.REFERRALS)  # type: ignore[assignment]
+    events = await platform.events(Topic.REFERRALS)
     assert len(events) == 2
     assert all(REFERENCE not in repr(event) for event in events)
 

@@ -35,6 +35,7 @@ from tests.referral.material import (
     PARTNER,
     PRESCRIBER,
     a_referral,
+    an_opening,
 )
 from tests.support.clock import NOON
 
@@ -236,13 +237,22 @@ def test_an_erased_referral_keeps_only_countable_facts_and_decides_nothing() -> 
         "client_reference": "dossier 12",
         "sealed": SealedParts(contact="ciphertext-1"),
         "sealed_place": "ciphertext-2",
+        "opening": an_opening(assessment_id="assessment-1", match_id="match-1"),
     }
     referral = after(
         a_referral(), order(Command.DECLINE, confided=Confided(note="ciphertext-3", digest="digest-3"))
     ).model_copy(update=personal)
     erased = erased_with_case(referral, NOON + DAY).referral
     text = erased.model_dump_json()
-    for gone in ("case-1", "dossier 12", "ciphertext", "digest-3", "fingerprint-1"):
+    for gone in (
+        "case-1",
+        "assessment-1",
+        "match-1",
+        "dossier 12",
+        "ciphertext",
+        "digest-3",
+        "fingerprint-1",
+    ):
         assert gone not in text
     assert erased.opening.needs == referral.opening.needs
     assert erased.history[-1].told.reason is ReferralReason.NO_CAPACITY

@@ -26,7 +26,7 @@ ROUTES = [
     for router in ROUTERS
     for route in router.routes
     if isinstance(route, APIRoute)
-    for method in sorted(route.methods)
+    for method in sorted(route.methods or ())
 ]
 RIGHTS = {Scope.REFERRALS_READ, Scope.REFERRALS_WRITE, Scope.REFERRALS_ANSWER, Scope.CASES_ERASE}
 BODIES: dict[str, dict[str, Any]] = {

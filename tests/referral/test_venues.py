@@ -1,5 +1,7 @@
 """The read model of venues: the highest snapshot wins, whatever the order they come in."""
 
+from typing import Any
+
 import pytest
 
 from services.referral.handlers import record_venue
@@ -65,7 +67,7 @@ async def test_a_retired_venue_may_come_back(platform: PlatformUnderTest) -> Non
     ],
 )
 async def test_how_a_venue_is_reached_comes_from_its_record(
-    platform: PlatformUnderTest, record: dict[str, object], reached_by: ReachedBy
+    platform: PlatformUnderTest, record: dict[str, Any], reached_by: ReachedBy
 ) -> None:
     await tell_venue(platform, **record)
     venue = await known(platform)
