@@ -101,7 +101,7 @@ async def own_report(
     report: ReportName, query: Annotated[OwnQuery, Query()], caller: OwnReader, desk: Desk
 ) -> Table | Response:
     """Cases of the client's part of its institution's tree; a case counts from the month of its first fact."""
-    table = desk.own(caller.node, report, query.by, query.from_, query.to)
+    table = await desk.own(caller.node, report, query.by, query.from_, query.to)
     return _answer(table, query.format)
 
 
@@ -115,7 +115,7 @@ async def published_report(
     report: ReportName, query: Annotated[PublishedQuery, Query()], _caller: PublishedReader, desk: Desk
 ) -> Table | Response:
     """Whole quarters that have ended. A cell shows at least 11 cases; hidden ones can't be worked out from others."""
-    table = desk.published(report, query.by, query.from_, query.to)
+    table = await desk.published(report, query.by, query.from_, query.to)
     return _answer(table, query.format)
 
 

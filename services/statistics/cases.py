@@ -11,7 +11,9 @@ age band and profile last known.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import groupby
+from sys import intern
 from typing import NamedTuple
 
 from services.statistics.model import AssessmentFact, Fact, MatchFact, ReferralFact
@@ -82,9 +84,15 @@ def _count(facts: Sequence[Fact]) -> CaseCount:
     more_columns, more_figures = _of_referrals(referrals)
     return CaseCount(
         place=_place(facts, assessments),
-        columns=frozenset(columns | more_columns),
+        columns=_shared(frozenset(columns | more_columns)),
         figures=tuple(sorted((figures | more_figures).items())),
     )
+
+
+@lru_cache(maxsize=10_000)
+def _shared(columns: frozenset[str]) -> frozenset[str]:
+    """Return one object for equal sets: the cube keeps one for each case, and most are alike."""
+    return columns
 
 
 def _place(facts: Sequence[Fact], assessments: Sequence[AssessmentFact]) -> Place:
@@ -97,7 +105,7 @@ def _place(facts: Sequence[Fact], assessments: Sequence[AssessmentFact]) -> Plac
         if not isinstance(known, MatchFact) and known.age_band is not AgeBand.UNKNOWN:
             age_bands.append(known.age_band)
     return Place(
-        service=facts[0].owner.node,
+        service=intern(facts[0].owner.node),
         month=month_of(facts[0].about.began_at),
         departement=departements[-1],
         age_band=age_bands[-1].value,

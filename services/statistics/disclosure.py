@@ -78,20 +78,17 @@ def _hidden(line: Line, above: Line | None, visible: set[str]) -> set[str]:
         or not is_large(counts)
         or (above is not None and not is_large(_less(above[value], counts)))
     }
-    smallest_first = sorted(set(line) - hidden, key=lambda value: (line[value].total(), value))
-    for value in smallest_first:
-        if not hidden or _is_safe(hidden, line, above):
+    together = _sum(line[value] for value in hidden)
+    gap = None if above is None else _less(_sum(above[value] for value in hidden), together)
+    for value in sorted(set(line) - hidden, key=lambda value: (line[value].total(), value)):
+        # One cell alone is never enough: it is hidden because it, or its difference from the parent, is not large.
+        if not hidden or (is_large(together) and (gap is None or is_large(gap))):
             break
         hidden.add(value)
+        together.update(line[value])
+        if gap is not None and above is not None:
+            gap.update(_less(above[value], line[value]))
     return hidden
-
-
-def _is_safe(hidden: set[str], line: Line, above: Line | None) -> bool:
-    # One cell alone is never safe: it is hidden because it, or its difference from the parent, is not large.
-    together = _sum(line[value] for value in hidden)
-    if not is_large(together):
-        return False
-    return above is None or is_large(_less(_sum(above[value] for value in hidden), together))
 
 
 def _sum(parts: Iterable[ByInstitution]) -> ByInstitution:

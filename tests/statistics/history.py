@@ -1,5 +1,6 @@
 """Histories of cases, as events: what the other services would publish."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,9 +10,12 @@ from typing import Any, ClassVar
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from services.statistics.cube import Cube
+from services.statistics.desk import ReportDesk
 from services.statistics.handlers import MOVES
 from services.statistics.ledger import Decide
 from services.statistics.model import decide_assessment, decide_creation, decide_match, decide_move
+from services.statistics.tables import Table
 from shared.events.assessments import (
     AssessmentCompleted,
     AssessmentFacts,
@@ -55,6 +59,7 @@ from shared.events.vocabulary import (
     Urgency,
 )
 from shared.store.port import Document
+from tests.support.clock import ManualClock
 
 unhurried = partial(settings, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """Settings of a property: how many examples, and no clock, because the machine may be busy."""
@@ -75,6 +80,21 @@ class Told(Document):
     """An aggregate of another service, as far as statistics can tell: the events it publishes."""
 
     kind: ClassVar[str] = "told"
+
+
+class AskedDesk:
+    """A report desk for tests that are not asynchronous."""
+
+    def __init__(self, cube: Cube, now: datetime) -> None:
+        self._desk = ReportDesk(cube, ManualClock(now))
+
+    def own(self, *asked: Any) -> Table:
+        """Ask for exact figures."""
+        return asyncio.run(self._desk.own(*asked))
+
+    def published(self, *asked: Any) -> Table:
+        """Ask for published figures."""
+        return asyncio.run(self._desk.published(*asked))
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import pytest
 
 from services.statistics.cases import CaseCount, Place
 from services.statistics.cube import Cube
-from services.statistics.desk import MOST_QUARTERS, VALUES, InvalidPeriod, ReportDesk, SplitNotPublished
+from services.statistics.desk import MOST_QUARTERS, VALUES, InvalidPeriod, SplitNotPublished
 from services.statistics.periods import quarter_before, quarter_of, quarters_between
 from services.statistics.reports import PARENTS, REPORTS, OwnSplit, PublishedSplit, ReportName, with_parents
 from services.statistics.tables import HIDDEN, Table
-from tests.support.clock import ManualClock
+from tests.statistics.history import AskedDesk
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 FUNNEL, DELAYS, PROFILES, AUTONOMY = (
@@ -21,7 +21,7 @@ FUNNEL, DELAYS, PROFILES, AUTONOMY = (
 )
 
 
-def desk_of(*groups: tuple[int, str, str, set[str], dict[str, int]]) -> ReportDesk:
+def desk_of(*groups: tuple[int, str, str, set[str], dict[str, int]]) -> AskedDesk:
     """Return a desk over groups of alike cases: (size, institution, month, columns, figures), all in 93 aged 60-69."""
     cube = Cube()
     for number, (size, institution, month, columns, figures) in enumerate(groups):
@@ -29,7 +29,7 @@ def desk_of(*groups: tuple[int, str, str, set[str], dict[str, int]]) -> ReportDe
         count = CaseCount(place, frozenset(columns), tuple(figures.items()))
         for case in range(size):
             cube.place(f"{number}-{case}", dict.fromkeys((institution, f"{institution}/a"), count))
-    return ReportDesk(cube, ManualClock(NOW))
+    return AskedDesk(cube, NOW)
 
 
 def shown(table: Table) -> dict[str, dict[str, int | None]]:
@@ -106,6 +106,36 @@ def test_a_window_is_shown_only_when_each_of_its_quarters_is() -> None:
     }
     assert year.total["assessed"].hidden == HIDDEN
     assert desk.published(FUNNEL, PublishedSplit.NONE, "2026-01", "2026-06").total["assessed"].cases == 90
+
+
+def test_so_is_each_cell_of_a_window() -> None:
+    cube = Cube()
+    for month, departement, size in (("2026-02", "93", 40), ("2026-02", "75", 50), ("2026-02", "92", 30),
+                                     ("2026-05", "93", 40), ("2026-05", "75", 30), ("2026-05", "92", 5)):  # fmt: skip
+        count = CaseCount(
+            Place("cnav/a/b", month, departement, "60_69", "not_profiled"), frozenset({"assessed"}), ()
+        )
+        for case in range(size):
+            cube.place(f"{month}-{departement}-{case}", {"cnav": count})
+    desk = AskedDesk(cube, NOW)
+    found = []
+    for first, last in (("2026-01", "2026-03"), ("2026-04", "2026-06"), ("2026-01", "2026-06")):
+        rows = shown(desk.published(FUNNEL, PublishedSplit.DEPARTEMENT, first, last))
+        found.append([rows[departement]["assessed"] for departement in ("93", "75", "92")])
+    # The smallest is hidden to protect the départements without any case.
+    assert found == [[40, 50, None], [40, None, None], [80, None, None]]
+
+
+def test_a_departement_that_is_not_listed_counts_as_unknown() -> None:
+    cube = Cube()
+    count = CaseCount(
+        Place("cnav/a/b", "2026-08", "20", "60_69", "not_profiled"), frozenset({"assessed"}), ()
+    )
+    for case in range(30):
+        cube.place(str(case), {"cnav": count})
+    assert (
+        AskedDesk(cube, NOW).published(FUNNEL, PublishedSplit.NONE, None, None).total["assessed"].cases == 30
+    )
 
 
 def test_delays_hide_with_the_counts_they_rest_on() -> None:

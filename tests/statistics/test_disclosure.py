@@ -16,13 +16,12 @@ from hypothesis import strategies as st
 
 from services.statistics.cases import CaseCount, Place
 from services.statistics.cube import Cube
-from services.statistics.desk import VALUES, ReportDesk
+from services.statistics.desk import VALUES
 from services.statistics.disclosure import SMALLEST, is_large, protect
 from services.statistics.periods import first_month, last_month, quarters_between
 from services.statistics.reports import PARENTS, PublishedSplit, ReportName
 from services.statistics.tables import HIDDEN, Cell
-from tests.statistics.history import unhurried
-from tests.support.clock import ManualClock
+from tests.statistics.history import AskedDesk, unhurried
 
 QUARTERS = ("2026-Q1", "2026-Q2")
 STEPS = ("referred", "answered", "met", "completed")
@@ -94,7 +93,7 @@ class Truth:
 Shown = list[tuple[tuple[str, ...], str, str, str, int]]
 
 
-def ask_everything(desk: ReportDesk) -> Shown:
+def ask_everything(desk: AskedDesk) -> Shown:
     """Return every figure shown, of every window and split: (quarters, dimension, value, column, cases)."""
     shown: Shown = []
     for first in QUARTERS:
@@ -149,7 +148,7 @@ def whole(quarter: str, dimension: str) -> set[Atom]:
 @given(populations)
 @unhurried(max_examples=5)
 def test_no_hidden_cell_can_be_solved_for(population: list[Group]) -> None:
-    shown = ask_everything(ReportDesk(cube_of(population), ManualClock(NOW)))
+    shown = ask_everything(AskedDesk(cube_of(population), NOW))
     atoms = [
         atom for quarter in QUARTERS for dimension in DIMENSIONS for atom in sorted(whole(quarter, dimension))
     ]
@@ -173,9 +172,7 @@ def test_no_hidden_cell_can_be_solved_for(population: list[Group]) -> None:
 @unhurried(max_examples=10)
 def test_what_is_shown_is_true_large_and_large_for_each_institution(population: list[Group]) -> None:
     truth = Truth(population)
-    for quarters, dimension, named, column, cases in ask_everything(
-        ReportDesk(cube_of(population), ManualClock(NOW))
-    ):
+    for quarters, dimension, named, column, cases in ask_everything(AskedDesk(cube_of(population), NOW)):
         values = VALUES[dimension] if named == "*" else (named,)
         for quarter in quarters:
             counts = sum((truth.atoms[quarter, dimension, value, column] for value in values), Counter[str]())
