@@ -125,6 +125,17 @@ class TestRows:
         ]
         assert said(results) == [(3, None, "unclosed_quote", "rejected")]
 
+    def test_two_stray_quotes_do_not_swallow_the_rows_between_them(self) -> None:
+        rows = csv_of(cells(), cells(id="bad"), cells(id="v-3"), cells(id="worse"), cells(id="v-5"))
+        results = read(rows.replace(b"bad,", b'"bad,').replace(b"worse,", b'"worse,'))
+        assert [result.record.id if result.record else None for result in results] == [
+            "v-1",
+            None,
+            "v-3",
+            None,
+            "v-5",
+        ]
+
     def test_a_cell_over_several_lines_is_one_row(self) -> None:
         result = only(csv_of(cells(presentation_detail="une\nligne, deux")))
         assert result.record.presentation_detail == "une\nligne, deux"

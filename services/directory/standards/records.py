@@ -17,6 +17,8 @@ from itertools import chain, islice
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
 MAX_RECORD_LINES = 200
+TELLING_WIDTH = 8
+"""From this many columns on, a line with exactly as many cells is a row, not a sentence that happens to hold commas."""
 
 # The csv module refuses cells over 131,072 characters by stopping the whole file; our own limits are above.
 csv.field_size_limit(MAX_LINE_BYTES * 2)
@@ -101,7 +103,7 @@ class RecordReader:
     """Cuts lines into records.
 
     A record goes on over line ends while a quote is open. When the record so made has not the expected number of
-    cells, its first line is given alone (marked `unclosed`) and reading starts again at the second: one stray quote
+    cells, or one of its lines is a whole row, its first line is given alone (marked `unclosed`) and reading starts again at the second: one stray quote
     costs one row, not the file.
     """
 
@@ -134,7 +136,7 @@ class RecordReader:
 
     def _take(self) -> Record:
         cells, count, closed = self._parse()
-        if not closed or (count > 1 and self.width is not None and len(cells) != self.width):
+        if not closed or (count > 1 and self._swallows(cells, count)):
             cells, count, closed = (
                 next(csv.reader([self._waiting[0].text], delimiter=self.separator), []),
                 1,
@@ -149,6 +151,19 @@ class RecordReader:
             nul=any(line.nul for line in taken),
             decoded_otherwise=any(line.decoded_otherwise for line in taken),
             unclosed=not closed,
+        )
+
+    def _swallows(self, cells: list[str], count: int) -> bool:
+        """Whether a record over several lines holds rows of its own between two stray quotes, not a cell of text."""
+        if self.width is None:
+            return False
+        if len(cells) != self.width:
+            return True
+        if self.width < TELLING_WIDTH:
+            return False
+        inner = (self._waiting[number].text for number in range(1, count))
+        return any(
+            len(next(csv.reader([text], delimiter=self.separator), [])) == self.width for text in inner
         )
 
     def _parse(self) -> tuple[list[str], int, bool]:
