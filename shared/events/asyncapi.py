@@ -5,6 +5,7 @@ same models as the baselines in `schemas/`.
 """
 
 from collections.abc import Collection, Mapping
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -36,10 +37,16 @@ def asyncapi_document(services: Mapping[str, Traffic]) -> dict[str, Any]:
         "defaultContentType": CONTENT_TYPE,
         "channels": {topic.value: _channel(topic) for topic in TOPICS},
         "operations": _operations(services),
-        "components": {
-            "messages": {payload.event_type: _message(payload) for payload in published_types()},
-            "schemas": _schemas(),
-        },
+        "components": _components(),
+    }
+
+
+@cache
+def _components() -> dict[str, Any]:
+    """Return what does not depend on the services; made once, because it takes a while."""
+    return {
+        "messages": {payload.event_type: _message(payload) for payload in published_types()},
+        "schemas": _schemas(),
     }
 
 
