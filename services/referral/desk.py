@@ -113,7 +113,7 @@ class ReferralDesk:
             await self._referrals.reserve(act.caller.client_id, body.client_reference, referral_id, at)
         if body.case_id is None:
             await self._vault.create(case_id, institution)
-        sealed = await self._sealing.seal_parts(case_id, body.parts)
+        sealed = await self._sealing.seal_parts(case_id, body)
         try:
             added = await self._referrals.add(referral.model_copy(update={"sealed": sealed}), [event])
         except AlreadyExists:

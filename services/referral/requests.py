@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from services.referral.agreement import AgreementSaid, InformationGiven, LegalBasis, VenueId
 from services.referral.orders import Appointment, AppointmentMode, Told, WishOf
 from services.referral.outcomes import OutcomeSaid
-from services.referral.parts import PART_NAMES, PersonalParts
+from services.referral.parts import PersonalParts
 from shared.events.payload import Departement
 from shared.events.vocabulary import (
     AgeBand,
@@ -64,11 +64,6 @@ class CreateReferral(PersonalParts):
         if len(set(self.needs)) != len(self.needs):
             raise ValueError("needs names a need twice")
         return self
-
-    @property
-    def parts(self) -> PersonalParts:
-        """The personal parts alone."""
-        return PersonalParts.model_validate({name: getattr(self, name) for name in PART_NAMES})
 
 
 class _Body(BaseModel):
