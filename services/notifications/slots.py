@@ -8,8 +8,8 @@ for each endpoint; those beyond are found again by the next scan, since they sta
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 
-TOTAL_SLOTS = 256
-ENDPOINT_SLOTS = 8
+TOTAL_SLOTS = 512
+ENDPOINT_SLOTS = 16
 FAILING_SLOTS = 1
 MAX_WAITING = 1000
 

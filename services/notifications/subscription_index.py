@@ -79,7 +79,7 @@ class SubscriptionIndex:
         for subscription in seen:
             if subscription.id not in self._changed_here:
                 self._put(subscription)
-        gone = known - {subscription.id for subscription in seen} - self._changed_here
+        gone = known - {subscription.id for subscription in seen}
         for identifier in gone:
             self._forget(identifier)
         self._loaded = True

@@ -17,8 +17,16 @@ async def deciding_again(decide: Callable[[], Awaitable[T]]) -> T:
 
     `decide` must load afresh each time. The last `StaleVersion` is raised (409).
     """
+    try:
+        return await decide()
+    except StaleVersion:
+        return await _again(decide)
+
+
+async def _again(decide: Callable[[], Awaitable[T]]) -> T:
+    """Try what is left of the attempts; apart, because preparing stamina costs more than most decisions."""
     async for attempt in stamina.retry_context(
-        on=StaleVersion, attempts=ATTEMPTS, wait_initial=0.002, wait_max=0.1, wait_jitter=0.02
+        on=StaleVersion, attempts=ATTEMPTS - 1, wait_initial=0.002, wait_max=0.1, wait_jitter=0.02
     ):
         with attempt:
             return await decide()

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from services.notifications.lane_worker import drop
 from services.notifications.model import Attempt, AttemptOutcome, Delivery, DeliveryState
 from shared.security.caller import Owner
 
@@ -43,6 +44,14 @@ def test_a_lower_fence_is_a_zombies_and_changes_nothing() -> None:
 @pytest.mark.parametrize("state", [state for state in DeliveryState if state is not DeliveryState.PENDING])
 def test_an_ended_delivery_takes_no_attempt(state: DeliveryState) -> None:
     assert a_delivery().ended(state).attempted(an_attempt(), fence=9) is None
+
+
+def test_only_a_pending_delivery_is_dropped_with_its_subscription() -> None:
+    delivered = a_delivery().ended(DeliveryState.DELIVERED)
+    assert drop(delivered) is None
+    dropped = drop(a_delivery())
+    assert dropped is not None
+    assert dropped[0].state is DeliveryState.DROPPED
 
 
 def test_a_delivered_one_waits_no_more() -> None:
