@@ -78,7 +78,7 @@ class Dispatcher:
     def expect(self, endpoint: str, lane_id: str, at: datetime) -> None:
         """Start a lane at its time, or at the first free slot after it."""
         if at <= self._clock.now():
-            self._slots.offer(endpoint, lane_id)
+            self._offer(endpoint, lane_id)
             self._pump()
         elif len(self._timers) < MAX_TIMERS:
             heapq.heappush(self._timers, (at, endpoint, lane_id))
@@ -101,7 +101,7 @@ class Dispatcher:
         self._woken.clear()
         while self._timers and self._timers[0][0] <= now:
             _, endpoint, lane_id = heapq.heappop(self._timers)
-            self._slots.offer(endpoint, lane_id)
+            self._offer(endpoint, lane_id)
         if self._next_scan is None or self._next_scan <= now:
             self._next_scan = now + SCAN_INTERVAL
             try:
@@ -118,17 +118,21 @@ class Dispatcher:
     async def _scan(self, now: datetime) -> None:
         lanes = await self._repository.due(now)
         for lane in lanes:
-            self._slots.offer(lane.subscription_id, lane.id)
+            self._offer(lane.subscription_id, lane.id)
         if len(lanes) < MAX_PAGE:
             return
         for subscription in self._index.in_state(SubscriptionState.ACTIVE):
             await self._scan_endpoint(subscription.id, now)
 
+    def _offer(self, endpoint: str, lane_id: str) -> None:
+        if not self._slots.offer(endpoint, lane_id):
+            self._crowded.add(endpoint)
+
     async def _scan_endpoint(self, endpoint: str, now: datetime) -> None:
         room = min(self._slots.room(endpoint), MAX_PAGE)
         lanes = await self._repository.due_of(endpoint, now, room) if room > 0 else []
         for lane in lanes:
-            self._slots.offer(endpoint, lane.id)
+            self._offer(endpoint, lane.id)
         if len(lanes) == room:
             self._crowded.add(endpoint)
 

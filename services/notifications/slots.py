@@ -2,7 +2,7 @@
 
 An endpoint that is failing has one slot only, so that those which hang until the timeout can't fill the house, and
 so that a receiver in trouble is not hammered. Lanes that are due and find no slot wait in memory, a bounded number
-for each endpoint; those beyond are found again by the next scan, since they stay due in the store.
+for each endpoint; those beyond stay due in the store, and are looked for as soon as the ones in memory are done.
 """
 
 from collections import Counter, OrderedDict, deque
@@ -57,12 +57,15 @@ class Slots:
         if not self._taken[endpoint]:
             del self._taken[endpoint]
 
-    def offer(self, endpoint: str, lane_id: str) -> None:
-        """Let a due lane wait for a slot, once."""
-        if lane_id in self._known or self.room(endpoint) <= 0:
-            return
+    def offer(self, endpoint: str, lane_id: str) -> bool:
+        """Let a due lane wait for a slot, once; return False when too many of its endpoint's wait already."""
+        if lane_id in self._known:
+            return True
+        if self.room(endpoint) <= 0:
+            return False
         self._known.add(lane_id)
         self._waiting.setdefault(endpoint, deque()).append(lane_id)
+        return True
 
     def next(self) -> tuple[str, str] | None:
         """Take a slot for the next waiting lane, endpoints in turn; return (endpoint, lane id), or None."""

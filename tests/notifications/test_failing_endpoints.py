@@ -220,6 +220,19 @@ async def test_old_deliveries_are_forgotten(bench: Bench, receiver: Receiver) ->
     assert len(await bench.lanes()) == 1
 
 
+async def test_a_burst_beyond_what_waits_in_memory_goes_out_at_once(
+    engine: SqliteEngine, clock: ManualClock, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.notifications.slots.MAX_WAITING", 3)
+    gate = receiver.hold("/hook")
+    async with running_bench(engine, clock) as bench:
+        await bench.subscribe(PARTNER, receiver.url())
+        for number in range(3 * ENDPOINT_SLOTS):
+            await bench.hand(created(), f"ref-{number}")
+        gate.set()
+        await receiver.wait_for(3 * ENDPOINT_SLOTS)  # and no time has passed: no scan was due
+
+
 async def test_a_scan_full_of_one_endpoint_hides_no_other(
     engine: SqliteEngine, clock: ManualClock, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
