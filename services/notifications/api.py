@@ -26,12 +26,24 @@ from services.notifications.model import (
 )
 from services.notifications.repository import NotificationRepository
 from shared.errors import NotFound
-from shared.http.auth import acts, requires
+from shared.http.auth import (
+    InvalidActHeader,
+    MissingScope,
+    ServiceOutOfSight,
+    Unauthenticated,
+    acts,
+    requires,
+)
 from shared.http.components import component
 from shared.http.idempotency import IdempotencyKeyReused, Idempotent, InvalidIdempotencyKey
 from shared.http.paging import ListOf, PageQuery, Paging
-from shared.http.problems import documented
+from shared.http.problems import InvalidRequest, documented
 from shared.security.caller import Act, Caller, Scope
+from shared.store.port import InvalidCursor
+
+REFUSED = (Unauthenticated, MissingScope, InvalidRequest)
+ACTING = (*REFUSED, InvalidActHeader, ServiceOutOfSight)
+COMMANDING = (*ACTING, NotFound, IdempotencyKeyReused, InvalidIdempotencyKey)
 
 Desk = Annotated[SubscriptionDesk, component(SubscriptionDesk)]
 Repository = Annotated[NotificationRepository, component(NotificationRepository)]
@@ -98,13 +110,7 @@ class DeliveryQuery(PageQuery):
     "",
     status_code=201,
     summary="Subscribe an endpoint to events",
-    responses=documented(
-        InvalidEndpointUrl,
-        InvalidSubscription,
-        TooManySubscriptions,
-        IdempotencyKeyReused,
-        InvalidIdempotencyKey,
-    ),
+    responses=documented(*COMMANDING, InvalidEndpointUrl, InvalidSubscription, TooManySubscriptions),
 )
 async def create_subscription(
     new: NewSubscription, act: Actor, key: Idempotent, desk: Desk
@@ -113,7 +119,7 @@ async def create_subscription(
     return _with_secret(await desk.subscribe(act, key, new))
 
 
-@subscriptions.get("", summary="List subscriptions")
+@subscriptions.get("", summary="List subscriptions", responses=documented(*REFUSED, InvalidCursor))
 async def list_subscriptions(
     caller: Reader, page: Paging, repository: Repository
 ) -> ListOf[SubscriptionView]:
@@ -122,14 +128,19 @@ async def list_subscriptions(
     return ListOf(items=[_subscription(item) for item in found.items], next=found.next)
 
 
-@subscriptions.get("/{subscription_id}", summary="Read a subscription", responses=documented(NotFound))
+@subscriptions.get(
+    "/{subscription_id}", summary="Read a subscription", responses=documented(*REFUSED, NotFound)
+)
 async def read_subscription(subscription_id: str, caller: Reader, repository: Repository) -> SubscriptionView:
     """Return a subscription, without its secret."""
     return _subscription(await repository.subscription(subscription_id, caller))
 
 
 @subscriptions.delete(
-    "/{subscription_id}", status_code=204, summary="Remove a subscription", responses=documented(NotFound)
+    "/{subscription_id}",
+    status_code=204,
+    summary="Remove a subscription",
+    responses=documented(*ACTING, NotFound),
 )
 async def remove_subscription(subscription_id: str, act: Actor, desk: Desk) -> None:
     """End a subscription: nothing more is sent to it, and what waited is dropped."""
@@ -139,7 +150,7 @@ async def remove_subscription(subscription_id: str, act: Actor, desk: Desk) -> N
 @subscriptions.post(
     "/{subscription_id}/rotate-secret",
     summary="Replace the signing secret",
-    responses=documented(NotFound, IdempotencyKeyReused, InvalidIdempotencyKey),
+    responses=documented(*COMMANDING),
 )
 async def rotate_secret(subscription_id: str, act: Actor, key: Idempotent, desk: Desk) -> SubscriptionView:
     """Make a new secret; messages carry the signatures of both for 24 hours."""
@@ -150,7 +161,7 @@ async def rotate_secret(subscription_id: str, act: Actor, key: Idempotent, desk:
     "/{subscription_id}/test",
     status_code=202,
     summary="Send a test event",
-    responses=documented(NotFound, EndpointNotEnabled, InvalidIdempotencyKey),
+    responses=documented(*COMMANDING, EndpointNotEnabled),
 )
 async def test_subscription(subscription_id: str, act: Actor, key: Idempotent, desk: Desk) -> DeliveryView:
     """Send a signed test event by the ordinary path; follow it under `/v1/deliveries/{id}`."""
@@ -160,7 +171,7 @@ async def test_subscription(subscription_id: str, act: Actor, key: Idempotent, d
 @subscriptions.post(
     "/{subscription_id}/enable",
     summary="Enable a disabled endpoint",
-    responses=documented(NotFound, IdempotencyKeyReused, InvalidIdempotencyKey),
+    responses=documented(*COMMANDING),
 )
 async def enable_subscription(
     subscription_id: str, act: Actor, key: Idempotent, desk: Desk
@@ -169,7 +180,7 @@ async def enable_subscription(
     return _subscription(await desk.enable(act, key, subscription_id))
 
 
-@deliveries.get("", summary="List deliveries", responses=documented(NotFound))
+@deliveries.get("", summary="List deliveries", responses=documented(*REFUSED, NotFound, InvalidCursor))
 async def list_deliveries(
     caller: Reader, query: Annotated[DeliveryQuery, Query()], repository: Repository
 ) -> ListOf[DeliveryView]:
@@ -178,7 +189,7 @@ async def list_deliveries(
     return ListOf(items=[_delivery(item) for item in found.items], next=found.next)
 
 
-@deliveries.get("/{delivery_id}", summary="Read a delivery", responses=documented(NotFound))
+@deliveries.get("/{delivery_id}", summary="Read a delivery", responses=documented(*REFUSED, NotFound))
 async def read_delivery(delivery_id: str, caller: Reader, repository: Repository) -> DeliveryDetail:
     """Return a delivery with its attempts, its body, and when it is tried next."""
     found = await repository.delivery(delivery_id, caller)
@@ -195,14 +206,14 @@ async def read_delivery(delivery_id: str, caller: Reader, repository: Repository
     "/{delivery_id}/redrive",
     status_code=202,
     summary="Try an exhausted delivery again",
-    responses=documented(NotFound, NotExhausted, IdempotencyKeyReused, InvalidIdempotencyKey),
+    responses=documented(*COMMANDING, NotExhausted),
 )
 async def redrive_delivery(delivery_id: str, act: Actor, key: Idempotent, desk: Desk) -> DeliveryView:
     """Try an exhausted delivery again, with the whole retry table before it."""
     return _delivery(await desk.redrive(act, key, delivery_id))
 
 
-@failed_deliveries.get("", summary="List exhausted deliveries")
+@failed_deliveries.get("", summary="List exhausted deliveries", responses=documented(*REFUSED, InvalidCursor))
 async def list_failed_deliveries(
     caller: Reader, page: Paging, repository: Repository
 ) -> ListOf[DeliveryView]:

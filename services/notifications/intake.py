@@ -76,6 +76,6 @@ class Intake:
             aggregate_id=notice.aggregate_id,
             case_id=notice.case_id,
             occurred_at=notice.occurred_at,
-            body=notice.body,
+            body=subscription.body_of(notice),
             pending_since=now,
         )

@@ -123,8 +123,14 @@ class Subscription(Document):
 
     def _may_hear(self, notice: Notice) -> bool:
         if self.audience is Audience.PARTNER:
-            return notice.told_to_venue and notice.venue_id in self.venue_ids
+            return notice.venue_body is not None and notice.venue_id in self.venue_ids
         return covers(self.subtree or self.owner.node, notice.owner) and covers(self.owner.node, notice.owner)
+
+    def body_of(self, notice: Notice) -> str:
+        """Return what this endpoint is sent of a notice that it wants."""
+        if self.audience is Audience.PARTNER and notice.venue_body is not None:
+            return notice.venue_body
+        return notice.body
 
     def signing(self, now: datetime) -> tuple[SigningSecret, ...]:
         """Return the secrets that sign now: the current one, and replaced ones within their overlap."""

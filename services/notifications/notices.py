@@ -29,7 +29,8 @@ _SLIP_STATES = frozenset({ReferralState.HANDED_OVER, ReferralState.LAPSED})
 class Notice:
     """One event as a subscriber may hear of it. `owner` is the node path it belongs to.
 
-    `told_to_venue`: whether the venue itself may be told; a person who goes alone with a slip is announced to nobody.
+    `venue_body` is what the venue itself is told, with the links that are open to it; None: nothing, for a person
+    who goes alone with a slip is announced to nobody.
     """
 
     event_id: str
@@ -41,7 +42,7 @@ class Notice:
     case_id: str | None = None
     venue_id: str | None = None
     departement: str | None = None
-    told_to_venue: bool = False
+    venue_body: str | None = None
 
 
 def told_types() -> dict[str, type[Payload]]:
@@ -93,14 +94,18 @@ def referral_notice(event: Event[ReferralCreated] | Event[ReferralMoved], public
     facts = {"venue_id": data.venue_id, "state": data.state.value}
     if previous:
         facts["previous"] = previous.value
+    own, at_venue = (
+        _body(event, {"referral": f"{public_url}/v1/{collection}/{event.aggregate_id}"}, facts)
+        for collection in ("referrals", "venue-referrals")
+    )
     return _notice(
         event,
         data.owner,
-        _body(event, {"referral": f"{public_url}/v1/referrals/{event.aggregate_id}"}, facts),
+        own,
         case_id=data.case_id,
         venue_id=data.venue_id,
         departement=getattr(data, "departement", None),
-        told_to_venue=_told_to_venue(data.state, previous),
+        venue_body=at_venue if _told_to_venue(data.state, previous) else None,
     )
 
 
@@ -141,7 +146,7 @@ def _notice(
     case_id: str | None,
     venue_id: str | None = None,
     departement: str | None = None,
-    told_to_venue: bool = False,
+    venue_body: str | None = None,
 ) -> Notice:
     return Notice(
         event_id=event.id,
@@ -153,7 +158,7 @@ def _notice(
         case_id=case_id,
         venue_id=venue_id,
         departement=departement,
-        told_to_venue=told_to_venue,
+        venue_body=venue_body,
     )
 
 

@@ -34,8 +34,13 @@ async def test_the_library_verifies_what_the_receiver_got(engine: SqliteEngine, 
     assert request.headers["content-type"] == "application/json"
 
 
-async def test_a_body_is_thin(bench: Bench, receiver: Receiver) -> None:
-    await bench.subscribe(partner("venue-1"), receiver.url())
+@pytest.mark.parametrize(
+    ("act", "collection"), [(partner("venue-1"), "venue-referrals"), (prescriber(), "referrals")]
+)
+async def test_a_body_is_thin_and_links_to_what_its_reader_may_open(
+    bench: Bench, receiver: Receiver, act: Act, collection: str
+) -> None:
+    await bench.subscribe(act, receiver.url())
     await bench.hand(moved())
     (request,) = await receiver.wait_for(1)
     assert request.json == {
@@ -46,7 +51,7 @@ async def test_a_body_is_thin(bench: Bench, receiver: Receiver) -> None:
             "venue_id": "venue-1",
             "state": "accepted",
             "previous": "requested",
-            "links": {"referral": "http://localhost:8080/v1/referrals/ref-1"},
+            "links": {"referral": f"http://localhost:8080/v1/{collection}/ref-1"},
         },
     }
 
