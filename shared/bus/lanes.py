@@ -3,6 +3,8 @@
 Records end in any order because keys run side by side; only the contiguous low-water position may be committed.
 """
 
+from collections.abc import Iterable
+
 from shared.bus.port import Partition, Record
 
 
@@ -40,6 +42,14 @@ class LowWater:
         """Note that these positions are durable."""
         self._committed.update(positions)
 
-    def in_flight(self) -> int:
-        """Return how many records are not yet below the low water."""
+    def in_flight(self, partition: Partition | None = None) -> int:
+        """Return how many records (of one partition, or of all) are not yet below the low water."""
+        if partition is not None:
+            return len(self._open.get(partition, ()))
         return sum(len(offsets) for offsets in self._open.values())
+
+    def forget(self, partitions: Iterable[Partition]) -> None:
+        """Drop what is known of partitions that others now read."""
+        for partition in partitions:
+            for known in (self._open, self._position, self._committed):
+                known.pop(partition, None)

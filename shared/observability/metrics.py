@@ -40,8 +40,8 @@ CONSUMER_LAG = Gauge(
 )
 DEAD_LETTERS = Counter(
     "relais_dead_letters_total",
-    "Messages given up on; look at them, mend the cause, redrive.",
-    ["group", "cause"],
+    "Messages given up on, by type (unreadable: none could be told); look at them, mend the cause, redrive.",
+    ["group", "type"],
 )
 COMMIT_SECONDS = Histogram(
     "relais_store_commit_seconds", "Time of one transaction with its sync to disk.", ["store"], buckets=_FAST

@@ -39,6 +39,7 @@ from shared.store.sqlite import SqliteEngine, log_table
 from tests.contract.samples import MORNING, NUMBERED, Note, a_note, numbered
 from tests.contract.store import OpenedStorage, StoreContract
 from tests.contract.store_machine import StoreHistory
+from tests.support.background import BackgroundFailures
 from tests.support.clock import ManualClock
 
 
@@ -386,7 +387,10 @@ class TestGroupCommit:
         assert len(sizes) < 100
         assert max(sizes) <= MAX_BATCH
 
-    async def test_an_observer_that_fails_does_not_write_twice(self, tmp_path: Path) -> None:
+    async def test_an_observer_that_fails_does_not_write_twice(
+        self, tmp_path: Path, background: BackgroundFailures
+    ) -> None:
+        background.expect("sqlite.observer.failed")
         failing = False
 
         def observe(_size: int, _seconds: float) -> None:

@@ -36,3 +36,7 @@ class ManualClock:
             _, _, waiter = heapq.heappop(self._sleepers)
             if not waiter.done():
                 waiter.set_result(None)
+
+    def sleeping(self) -> int:
+        """Return how many wait for the clock to move."""
+        return sum(not waiter.done() for _, _, waiter in self._sleepers)
