@@ -352,6 +352,32 @@ class TestGroupCommit:
         ((events,),) = engine.read(f"SELECT count(*) FROM {log_table(NUMBERED)}")
         assert events == 10
 
+    async def test_a_refusal_caused_by_an_operation_that_was_undone_does_not_stick(
+        self, engine: SqliteEngine
+    ) -> None:
+        store = engine.store("agenda")
+        note = await store.add(a_note())
+        held, gate = threading.Event(), threading.Event()
+
+        def hold(_connection: apsw.Connection) -> None:
+            held.set()
+            assert gate.wait(30)
+
+        def discard_then_fail(connection: apsw.Connection) -> None:
+            connection.execute('DELETE FROM "agenda__notes"')
+            raise KeyError("bug")
+
+        holding = asyncio.create_task(engine.write(hold))
+        while not held.is_set():
+            await asyncio.sleep(0)
+        failing = asyncio.create_task(engine.write(discard_then_fail))
+        saving = asyncio.create_task(store.save(note))
+        await asyncio.sleep(0)
+        gate.set()
+        assert (await saving).version == 2
+        await asyncio.gather(holding, failing, return_exceptions=True)
+        assert await store.get(Note, "n1") == await saving
+
     async def test_a_statement_that_is_wrong_is_a_bug_and_not_an_engine_away(
         self, engine: SqliteEngine
     ) -> None:
