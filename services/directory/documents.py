@@ -22,7 +22,6 @@ MADE_BY_HAND = "api-"
 """Prefix of the sources that hold venues made one by one over the API, one an institution."""
 
 ENTRIES_PER_PAGE = 200
-CLOSED_KEPT = 500
 
 
 class Staged(BaseModel):
@@ -167,23 +166,15 @@ class Match(Document):
     fingerprint: str = ""
 
 
-class VenueLoad(Document):
-    """The referrals open at a venue (its id), each with the last sequence heard of it.
+class ReferralLoad(Document):
+    """Whether one referral (its id) takes a place at its venue, and the last event that changed it.
 
-    The last 500 closed ones are remembered too: an old event that comes again must not open one anew.
+    A document a referral, not one a venue: the events of a popular venue would all race for that one.
     """
 
-    kind: ClassVar[str] = "venue_loads"
+    kind: ClassVar[str] = "referral_loads"
+    indexes: ClassVar[tuple[Index, ...]] = (Index("by_open", ("open",)),)
 
-    open: dict[str, int] = Field(default_factory=dict)
-    closed: dict[str, int] = Field(default_factory=dict)
-
-    def hearing(self, referral_id: str, sequence: int, *, is_open: bool) -> "VenueLoad | None":
-        """This load after an event of a referral; None when that event was heard before."""
-        if sequence <= max(self.open.get(referral_id, 0), self.closed.get(referral_id, 0)):
-            return None
-        opened = {key: value for key, value in self.open.items() if key != referral_id}
-        closed = {key: value for key, value in self.closed.items() if key != referral_id}
-        (opened if is_open else closed)[referral_id] = sequence
-        kept = dict(list(closed.items())[-CLOSED_KEPT:])
-        return self.model_copy(update={"open": opened, "closed": kept})
+    venue_id: str
+    open: bool
+    last_event: int

@@ -4,7 +4,7 @@ from functools import partial
 
 import structlog
 
-from services.directory.documents import VenueLoad
+from services.directory.documents import ReferralLoad
 from services.directory.errors import UnknownMunicipality
 from services.directory.matches import Cause, Matches
 from services.directory.matching.index import VenueIndex
@@ -26,8 +26,6 @@ from shared.events.vocabulary import ReferralState
 from shared.ids import derived_id
 from shared.security.caller import Owner
 from shared.service import Handlers
-from shared.store.port import AlreadyExists, StaleVersion
-from shared.store.retry import deciding_again
 from shared.vault import port as vault_port
 from shared.vault.port import Vault
 
@@ -103,21 +101,16 @@ async def record_load(
     event: Event[ReferralCreated] | Event[ReferralMoved], *, loads: LoadRepository, index: VenueIndex
 ) -> None:
     """Count a referral as open at its venue, or no longer."""
-    venue_id, is_open = event.data.venue_id, event.data.state in OPEN_STATES
-
-    async def decide() -> VenueLoad | None:
-        held = await loads.get(venue_id) or VenueLoad(id=venue_id, created_at=event.time)
-        heard = held.hearing(event.aggregate_id, event.sequence, is_open=is_open)
-        if heard is not None:
-            try:
-                await loads.put(heard)
-            except AlreadyExists:
-                # Another referral of this venue was the first to be heard: read again.
-                raise StaleVersion(VenueLoad.kind, venue_id) from None
-        return heard
-
-    if (load := await deciding_again(decide)) is not None:
-        index.set_load(venue_id, len(load.open))
+    is_open = event.data.state in OPEN_STATES
+    held = await loads.get(event.aggregate_id)
+    if held is not None and (event.sequence <= held.last_event or held.open is is_open):
+        return
+    heard = held or ReferralLoad(
+        id=event.aggregate_id, created_at=event.time, venue_id=event.data.venue_id, open=False, last_event=0
+    )
+    await loads.put(heard.model_copy(update={"open": is_open, "last_event": event.sequence}))
+    if heard.open is not is_open:
+        index.change_load(event.data.venue_id, 1 if is_open else -1)
 
 
 async def forget_case(event: Event[CaseErased], *, matches: MatchRepository) -> None:

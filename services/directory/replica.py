@@ -59,8 +59,8 @@ class IndexReplica:
             if len(rows) % SLICE == 0:
                 await asyncio.sleep(0)
         self._index.apply(rows)
-        async for load in self._loads.everything():
-            self._index.set_load(load.id, len(load.open))
+        async for load in self._loads.open_ones():
+            self._index.change_load(load.venue_id, 1)
         self._loaded = True
         INDEXED_VENUES.set(len(self._index))
         log.info("index.loaded", venues=len(self._index), revision=self._index.revision)

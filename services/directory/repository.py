@@ -6,16 +6,16 @@ from services.directory.documents import (
     ENTRIES_PER_PAGE,
     Import,
     Match,
+    ReferralLoad,
     ReportPage,
     Source,
     Venue,
-    VenueLoad,
 )
 from services.directory.model import ReportEntry
 from shared.errors import NotFound
 from shared.events.payload import Payload
 from shared.security.caller import Caller
-from shared.store.port import MAX_PAGE, Page, Store
+from shared.store.port import MAX_PAGE, Cursor, Page, Store
 
 VENUES_PER_PAGE = 50
 """Venues read at a stretch while the event loop waits: about 5 ms."""
@@ -207,19 +207,28 @@ class MatchRepository:
 
 
 class LoadRepository:
-    """How many referrals are open at each venue."""
+    """Which referrals are open, and where."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def get(self, venue_id: str) -> VenueLoad | None:
-        """The load of a venue, or None when nothing was ever referred to it."""
-        return await self._store.get(VenueLoad, venue_id)
+    async def get(self, referral_id: str) -> ReferralLoad | None:
+        """What is known of a referral, or None when it was never heard of."""
+        return await self._store.get(ReferralLoad, referral_id)
 
-    async def put(self, load: VenueLoad) -> None:
-        """Store a load read at `load.version` (0: new)."""
+    async def put(self, load: ReferralLoad) -> None:
+        """Store what was read at `load.version` (0: new)."""
         await (self._store.save(load) if load.version else self._store.add(load))
 
-    def everything(self) -> AsyncIterator[VenueLoad]:
-        """Every load."""
-        return self._store.scan(VenueLoad)
+    async def open_ones(self) -> AsyncIterator[ReferralLoad]:
+        """Every referral that is open."""
+        after: Cursor | None = None
+        while True:
+            page = await self._store.find(
+                ReferralLoad, "by_open", {"open": True}, after=after, limit=MAX_PAGE
+            )
+            for load in page.items:
+                yield load
+            if page.next is None:
+                return
+            after = page.next

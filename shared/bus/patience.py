@@ -1,4 +1,4 @@
-"""Waiting for what is away: again and again, slower and slower, until it is back or a stop is asked.
+"""Waiting for what is away, or too crowded: again and again, slower and slower, until it is back or a stop is asked.
 
 | error in a row | wait before the next try |
 | --- | --- |
@@ -16,6 +16,7 @@ import structlog
 
 from shared.clock import Clock
 from shared.errors import Unavailable
+from shared.store.port import StaleVersion
 
 log = structlog.get_logger()
 
@@ -62,6 +63,8 @@ class Patience:
     async def until_back(self, what: str, call: Callable[[], Awaitable[T]]) -> T:
         """Run `call` again for as long as something it needs is away; its other errors are the caller's.
 
+        A `StaleVersion` counts as away: others are quicker at a crowded aggregate, and that is no fault of the event.
+
         Raises:
             LeftUndone: a stop was asked.
         """
@@ -70,7 +73,7 @@ class Patience:
             while True:
                 try:
                     return await call()
-                except Unavailable as error:
+                except (Unavailable, StaleVersion) as error:
                     self._away[what] = str(error)
                     log.warning("event.consumer.waiting", group=self._group, error=type(error).__name__)
                 self._progressed()

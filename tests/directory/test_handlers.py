@@ -1,10 +1,11 @@
 """Events in: an assessment is matched once, referrals load their venue, an erased case is forgotten."""
 
+import asyncio
 from typing import Any, ClassVar
 
 import pytest
 
-from services.directory.documents import Match, VenueLoad
+from services.directory.documents import Match, ReferralLoad
 from services.directory.matching.index import VenueIndex
 from shared.bus.topics import Topic
 from shared.events.assessments import (
@@ -190,9 +191,21 @@ class TestLoad:
         handlers = platform.platform.services["directory"].handlers
         first, _ = await platform.events(Topic.REFERRALS)
         await handlers[ReferralCreated](first)
-        load = await platform.store("directory").get(VenueLoad, ASSESSMENT)
+        load = await platform.store("directory").get(ReferralLoad, "r1")
         assert load is not None
-        assert (load.open, load.closed) == ({}, {"r1": 2})
+        assert (load.open, load.last_event) == (False, 2)
         index = platform.platform.services["directory"].components[VenueIndex]
         assert isinstance(index, VenueIndex)
         assert index.load_revision == 0
+
+    async def test_many_referrals_to_one_venue_at_once_are_heard_without_a_second_try(
+        self, platform: PlatformUnderTest
+    ) -> None:
+        ids = [f"r{number}" for number in range(60)]
+        store = platform.store("referral")
+        await asyncio.gather(
+            *(store.add(Elsewhere(id=one, created_at=NOON), [created(ASSESSMENT)]) for one in ids)
+        )
+        await platform.settle()
+        loads = await platform.store("directory").get_many(ReferralLoad, ids)
+        assert [load.open for load in loads] == [True] * 60

@@ -35,7 +35,7 @@ def index_of(records: dict[str, VenueRecord], loads: dict[str, int] | None = Non
     index = VenueIndex()
     index.apply([row_of(key, 1, "test", one) for key, one in records.items()])
     for key, load in (loads or {}).items():
-        index.set_load(key, load)
+        index.change_load(key, load)
     return index
 
 
@@ -520,7 +520,7 @@ def test_every_reason_has_a_sentence() -> None:
     index = one(
         services=(Service.OUTILS,), frais_a_charge=(Cost.GRATUIT,), modalites_acces=(Access.SE_PRESENTER,)
     )
-    index.set_load(index.ids()[0], 1)
+    index.change_load(index.ids()[0], 1)
     request = ask(venues_preferred=frozenset(index.ids()), adaptations={Adaptation.READ_ALOUD})
     sentences = [reason_text(reason) for reason in match(request, index, TODAY).proposals[0].reasons]
     assert sentences == [

@@ -7,14 +7,12 @@ from importlib import import_module
 import pytest
 from pydantic import ValidationError
 
-from services.directory.documents import VenueLoad
 from services.directory.matching.model import Answer, Reason, ReasonCode, RuleCode
 from services.directory.matching.needs import NEEDS_FILE, NeedTable
 from services.directory.matching.rules import IMPLICIT, RULES
 from services.directory.matching.texts import exclusion_text, reason_text
 from services.directory.municipalities import Found
 from tests.directory.material import BOBIGNY, municipalities
-from tests.support.clock import NOON
 
 DOCUMENTED = (
     "model",
@@ -98,14 +96,3 @@ def test_each_rule_has_a_sentence_for_each_answer_it_may_give() -> None:
             assert reason_text(Reason(ReasonCode.RULE, answer, rule.code.value))
         if not rule.soft:
             assert exclusion_text(rule.code)
-
-
-def test_load_forgets_the_oldest_closed_referrals_only() -> None:
-    load = VenueLoad(id="v", created_at=NOON)
-    for number in range(600):
-        load = load.hearing(f"r{number}", 1, is_open=False) or load
-    load = load.hearing("open", 1, is_open=True) or load
-    assert len(load.closed) == 500
-    assert "r599" in load.closed
-    assert load.hearing("r599", 1, is_open=True) is None
-    assert load.open == {"open": 1}

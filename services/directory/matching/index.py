@@ -204,9 +204,10 @@ class VenueIndex:
         ]
         self.apply([*gone, *rows])
 
-    def set_load(self, venue_id: str, open_referrals: int) -> None:
-        """How many referrals are open at a venue, known to the index or not yet."""
+    def change_load(self, venue_id: str, more: int) -> None:
+        """One referral more (1) or less (-1) is open at a venue, known to the index or not yet."""
         before = self._loads.pop(venue_id, 0)
+        open_referrals = max(0, before + more)
         if open_referrals:
             self._loads[venue_id] = open_referrals
         self._load_revision ^= _digest(venue_id, before) if before else 0
