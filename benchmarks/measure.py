@@ -30,8 +30,12 @@ class Measure:
 def alternate(
     name: str, ours: Callable[[], float], floor: Callable[[], float], *, unit: str, target: float, how: str
 ) -> Measure:
-    """Run both in turn; the ratio is taken pair by pair, because the machine's speed drifts."""
-    pairs = [(ours(), floor()) for _ in range(REPEATS)]
+    """Run both in turn."""
+    return ratio_of(name, [(ours(), floor()) for _ in range(REPEATS)], unit=unit, target=target, how=how)
+
+
+def ratio_of(name: str, pairs: list[tuple[float, float]], *, unit: str, target: float, how: str) -> Measure:
+    """Compare (ours, floor) rates pair by pair, because the machine's speed drifts."""
     ratios = [mine / theirs for mine, theirs in pairs]
     ratio = statistics.median(ratios)
     return Measure(

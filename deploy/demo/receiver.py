@@ -4,6 +4,7 @@ Verification is that of the `standardwebhooks` package, which knows nothing of R
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,10 +15,11 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One verified webhook."""
+    """One verified webhook; `at` is when it arrived, on this process's own clock."""
 
     webhook_id: str
     body: dict[str, Any]
+    at: float
 
 
 @dataclass
@@ -67,6 +69,6 @@ class Receiver:
             self.refused += 1
             return web.Response(status=400)
         async with self._arrived:
-            self.received.append(Received(request.headers["webhook-id"], body))
+            self.received.append(Received(request.headers["webhook-id"], body, time.perf_counter()))
             self._arrived.notify_all()
         return web.Response(status=204)
