@@ -363,19 +363,26 @@ class TestGroupCommit:
             held.set()
             assert gate.wait(30)
 
-        def discard_then_fail(connection: apsw.Connection) -> None:
+        runs = iter(("together", "alone"))
+
+        def discard_when_together(connection: apsw.Connection) -> None:
+            if next(runs) == "alone":
+                raise KeyError("bug")
             connection.execute('DELETE FROM "agenda__notes"')
+
+        def fail(_connection: apsw.Connection) -> None:
             raise KeyError("bug")
 
         holding = asyncio.create_task(engine.write(hold))
         while not held.is_set():
             await asyncio.sleep(0)
-        failing = asyncio.create_task(engine.write(discard_then_fail))
+        discarding = asyncio.create_task(engine.write(discard_when_together))
         saving = asyncio.create_task(store.save(note))
+        failing = asyncio.create_task(engine.write(fail))
         await asyncio.sleep(0)
         gate.set()
         assert (await saving).version == 2
-        await asyncio.gather(holding, failing, return_exceptions=True)
+        await asyncio.gather(holding, discarding, failing, return_exceptions=True)
         assert await store.get(Note, "n1") == await saving
 
     async def test_a_statement_that_is_wrong_is_a_bug_and_not_an_engine_away(
