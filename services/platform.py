@@ -9,7 +9,8 @@ import hashlib
 import hmac
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -22,6 +23,7 @@ from fastapi import FastAPI
 from shared.bus.consumer import Consumer
 from shared.bus.embedded import EmbeddedBus
 from shared.clock import Clock, SystemClock
+from shared.errors import Unavailable
 from shared.events.asyncapi import Traffic, asyncapi_document
 from shared.events.catalogue import published_by
 from shared.http.app import build_app
@@ -82,46 +84,45 @@ class Platform:
             FileInUse: another process runs on the same data directory.
         """
         clock, ids, rng = clock or SystemClock(), ids or RandomIds(), rng or random.Random()  # noqa: S311 - jitter only
-        engine = SqliteEngine(
-            settings.data_dir / "relais.db",
-            clock,
-            on_step=on_step,
-            on_commit=partial(_observe_commit, "store"),
-        )
-        vault = open_vault(settings.data_dir / "vault.db", settings.master_key_bytes, clock)
-        bus = EmbeddedBus(engine)
-        services = {
-            name: wire(
-                name,
-                Kit(
-                    settings,
-                    engine.store(name),
-                    bus,
-                    clock,
-                    ids,
-                    rng,
-                    vault if name in OPENS_THE_VAULT else None,
-                ),
-            )
-            for name in names
-        }
-        consumers = [
-            Consumer(
-                f"relais.{name}",
-                service.handlers,
-                bus=bus,
-                store=engine.store(name),
-                clock=clock,
-                rng=rng,
+        async with AsyncExitStack() as undo:
+            engine = SqliteEngine(
+                settings.data_dir / "relais.db",
+                clock,
                 on_step=on_step,
+                on_commit=partial(_observe_commit, "store"),
             )
-            for name, service in services.items()
-            if service.handlers
-        ]
-        health = Health()
-        app = _app(settings, services, health, verifier)
+            undo.push_async_callback(engine.close)
+            vault = open_vault(settings.data_dir / "vault.db", settings.master_key_bytes, clock)
+            undo.push_async_callback(vault.close)
+            bus = EmbeddedBus(engine)
+            services = {
+                name: wire(
+                    name, Kit(settings, engine.store(name), bus, clock, ids, rng, _vault_for(name, vault))
+                )
+                for name in names
+            }
+            consumers = [
+                Consumer(
+                    f"relais.{name}",
+                    service.handlers,
+                    bus=bus,
+                    store=engine.store(name),
+                    clock=clock,
+                    rng=rng,
+                    on_step=on_step,
+                )
+                for name, service in services.items()
+                if service.handlers
+            ]
+            health = Health()
+            app = _app(settings, services, health, verifier)
+            undo.pop_all()
         platform = cls(settings, clock, ids, engine, bus, vault, services, consumers, health, app)
-        await platform._begin()
+        try:
+            await platform._begin()
+        except BaseException:
+            await platform.stop()
+            raise
         return platform
 
     async def _begin(self) -> None:
@@ -147,13 +148,22 @@ class Platform:
             await asyncio.wait(consumer_tasks, timeout=STOP_SECONDS)
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for service in self.services.values():
+        if self._tasks:
+            _, left = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+            if left:
+                log.error("platform.stop.tasks_left", tasks=sorted(task.get_name() for task in left))
+        for name, service in self.services.items():
             for stopping in service.on_stop:
-                await stopping()
+                await self._stop_part(name, stopping)
         await self.engine.close()
         await self.vault.close()
         log.info("platform.stopped")
+
+    async def _stop_part(self, name: str, stopping: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await stopping()
+        except Exception as error:
+            log.exception("platform.stop.failed", service=name, error=type(error).__name__)
 
     def component(self, service: str, kind: type[T]) -> T:
         """Return a part of a service by its type, for commands and tests that stand beside the API."""
@@ -170,7 +180,8 @@ class Platform:
 
     async def _trim(self) -> None:
         while True:
-            await self.bus.trim(self.clock.now())
+            with _borne("log trimming"):
+                await self.bus.trim(self.clock.now())
             await self.clock.sleep(TRIM_EVERY)
 
     async def _watch(self) -> None:
@@ -179,8 +190,22 @@ class Platform:
             asked = time.perf_counter()
             await asyncio.sleep(LAG_EVERY_SECONDS)
             metrics.LOOP_LAG_SECONDS.set(max(0.0, time.perf_counter() - asked - LAG_EVERY_SECONDS))
-            for consumer in self.consumers:
-                await consumer.report_lag()
+            with _borne("loop watch"):
+                for consumer in self.consumers:
+                    await consumer.report_lag()
+
+
+def _vault_for(name: str, vault: SqliteVault) -> SqliteVault | None:
+    return vault if name in OPENS_THE_VAULT else None
+
+
+@contextmanager
+def _borne(task: str) -> Iterator[None]:
+    """Let a round of housekeeping fail when something is away: the next one does its work."""
+    try:
+        yield
+    except Unavailable as error:
+        log.warning("platform.housekeeping.skipped", task=task, error=type(error).__name__)
 
 
 def wire(name: str, kit: Kit) -> Service:

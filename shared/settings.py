@@ -1,12 +1,12 @@
 """Settings of the platform: `RELAIS_*` environment variables, read once at start and refused when wrong."""
 
 import base64
-import binascii
 import os
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import RelaisError
@@ -26,7 +26,7 @@ class InvalidSettings(RelaisError):
 def _is_master_key(value: SecretStr) -> SecretStr:
     try:
         raw = base64.b64decode(value.get_secret_value(), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # not base64, or not even ASCII
         raise ValueError("it must be base64 of 32 random bytes (openssl rand -base64 32)") from error
     if len(raw) != 32:
         raise ValueError(f"it decodes to {len(raw)} bytes and must be 32 (openssl rand -base64 32)")
@@ -47,7 +47,7 @@ class PlatformSettings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     master_key: MasterKey = Field(
-        description="Base64 of 32 bytes: wraps case keys, signs ids, HMACs secrets."
+        description="Base64 of 32 random bytes (openssl rand -base64 32): wraps case keys, signs ids, HMACs secrets."
     )
     public_url: str = Field(
         "http://localhost:8080",
@@ -63,11 +63,12 @@ class PlatformSettings(BaseSettings):
         "INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$", description="Least level that is logged."
     )
 
-    @model_validator(mode="after")
-    def _no_trailing_slash(self) -> Self:
-        if self.public_url.endswith("/"):
-            raise ValueError("public_url must not end with a slash")
-        return self
+    @field_validator("public_url")
+    @classmethod
+    def _no_trailing_slash(cls, value: str) -> str:
+        if value.endswith("/"):
+            raise ValueError("it must not end with a slash")
+        return value
 
     @property
     def master_key_bytes(self) -> bytes:
@@ -82,18 +83,23 @@ def load_settings() -> PlatformSettings:
         InvalidSettings: a variable is missing, wrong, or one that starts with `RELAIS_` is not known.
     """
     known = {PREFIX + name.upper() for name in PlatformSettings.model_fields}
-    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    unknown = sorted(
+        name for name in os.environ if name.upper().startswith(PREFIX) and name.upper() not in known
+    )
     problems = [
         f"{name}: there is no such setting; known ones: {', '.join(sorted(known))}" for name in unknown
     ]
     try:
         settings = PlatformSettings()  # its fields come from the environment
     except ValidationError as error:
-        problems += [
-            f"{PREFIX}{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
-            for item in error.errors()
-        ]
+        problems += [_problem(item) for item in error.errors(include_input=False, include_url=False)]
         raise InvalidSettings(problems) from None
     if problems:
         raise InvalidSettings(problems)
     return settings
+
+
+def _problem(item: ErrorDetails) -> str:
+    name = str(item["loc"][0])
+    meaning = PlatformSettings.model_fields[name].description
+    return f"{PREFIX}{name.upper()}: {item['msg'].removeprefix('Value error, ')}. What it is: {meaning}"

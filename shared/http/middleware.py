@@ -13,6 +13,7 @@ from shared.observability.tracing import continue_trace
 log = structlog.get_logger()
 
 SLOW_SECONDS = 1.0
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
@@ -56,12 +57,14 @@ class Observed:
 
 def _observe(scope: Scope, status: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", "unmatched")
-    metrics.HTTP_REQUESTS.labels(scope["method"], route, status).inc()
+    # Anybody may invent a method; each would be a series of its own.
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    metrics.HTTP_REQUESTS.labels(method, route, status).inc()
     metrics.HTTP_SECONDS.labels(route).observe(seconds)
     if route not in _QUIET and (status >= 500 or seconds > SLOW_SECONDS):
         log.warning(
             "http.request.answered",
-            method=scope["method"],
+            method=method,
             route=route,
             status=status,
             duration_ms=round(seconds * 1000),
@@ -69,14 +72,14 @@ def _observe(scope: Scope, status: int, seconds: float) -> None:
 
 
 class LimitedBody:
-    """Refuses bodies over a limit, by their announced length or as they arrive. Prefixes may have limits of their own."""
+    """Refuses bodies over a limit, by their announced length or as they arrive. Some paths have limits of their own."""
 
     def __init__(self, app: ASGIApp, limit_bytes: int, larger: dict[str, int]) -> None:
         self._app, self._limit, self._larger = app, limit_bytes, larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "DELETE", "OPTIONS"}:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         limit = self._larger.get(scope["path"], self._limit)
@@ -84,14 +87,38 @@ class LimitedBody:
         if announced.isdigit() and int(announced) > limit:
             await problem_response(BodyTooLarge(limit))(scope, receive, send)
             return
-        seen = 0
+        await _Counted(self._app, limit, receive, send).serve(scope)
 
-        async def counted_receive() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > limit:
-                raise BodyTooLarge(limit)
-            return message
 
-        await self._app(scope, counted_receive, send)
+class _Counted:
+    """One request whose body is counted as it arrives.
+
+    Over the limit the app is stopped by an error; whatever it makes of that (FastAPI: 400), the client gets the 413.
+    """
+
+    def __init__(self, app: ASGIApp, limit: int, receive: Receive, send: Send) -> None:
+        self._app, self._limit, self._receive, self._send = app, limit, receive, send
+        self._seen = 0
+        self._answered = False
+
+    async def serve(self, scope: Scope) -> None:
+        try:
+            await self._app(scope, self._counted_receive, self._guarded_send)
+        except BodyTooLarge:
+            if self._answered:
+                raise
+        if self._seen > self._limit and not self._answered:
+            await problem_response(BodyTooLarge(self._limit))(scope, self._receive, self._send)
+
+    async def _counted_receive(self) -> Message:
+        message = await self._receive()
+        self._seen += len(message.get("body", b""))
+        if self._seen > self._limit:
+            raise BodyTooLarge(self._limit)
+        return message
+
+    async def _guarded_send(self, message: Message) -> None:
+        if self._seen > self._limit and not self._answered:
+            return
+        self._answered = True
+        await self._send(message)

@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from shared.errors import RelaisError, Unavailable
@@ -22,6 +23,10 @@ log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
+
+_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,39}")
+# "Input should be a valid UUID, invalid character: found `é` at 3": after the comma comes what was sent.
+_QUOTING = frozenset({"uuid_parsing", "url_parsing", "url_syntax_violation"})
 
 
 class Problem(BaseModel):
@@ -69,6 +74,7 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RelaisError, _on_relais_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
     app.add_exception_handler(Exception, _on_bug)
 
 
@@ -91,11 +97,24 @@ class _Refused(RelaisError):
     """An answer of the framework itself: no such route, method not allowed."""
 
 
-async def _on_relais_error(_request: Request, error: Exception) -> Response:
-    if not isinstance(error, RelaisError):  # pragma: no branch - registered for this class only
-        raise error
+class RequestCutShort(RelaisError):
+    """The client hung up before the end of its body."""
+
+    status: ClassVar[int] = 400
+
+    def __init__(self) -> None:
+        super().__init__("The connection ended before the body did.")
+
+
+async def _on_relais_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RelaisError) or error.status == 500:  # of ours, but no answer for a client
+        return await _on_bug(request, error)
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else None
     return problem_response(error, headers=headers)
+
+
+async def _on_disconnect(_request: Request, _error: Exception) -> Response:
+    return problem_response(RequestCutShort())  # nobody reads it; the status is for the metrics
 
 
 async def _on_invalid_request(_request: Request, error: Exception) -> Response:
@@ -105,7 +124,7 @@ async def _on_invalid_request(_request: Request, error: Exception) -> Response:
         InvalidRequest(
             [
                 {
-                    "field": ".".join(str(part) for part in item["loc"]),
+                    "field": ".".join(_safe_name(part) for part in item["loc"]),
                     "problem": _safe_message(item),
                     "rule": str(item["type"]),
                 }
@@ -115,8 +134,20 @@ async def _on_invalid_request(_request: Request, error: Exception) -> Response:
     )
 
 
+def _safe_name(part: object) -> str:
+    """Return a step of a field's path. A name that the client made up is only given back when it looks like a field."""
+    name = str(part)
+    return (
+        name if isinstance(part, int) or _FIELD_NAME.fullmatch(name) else "(a name that is not repeated here)"
+    )
+
+
 def _safe_message(item: Mapping[str, Any]) -> str:
-    """Return pydantic's message: it states the rule; the input it may carry elsewhere is left out."""
+    """Return pydantic's message, which states the rule; the few that quote the input are said in our words."""
+    if item["type"] == "union_tag_invalid":
+        return f"Input should have {item['ctx']['discriminator']} as one of {item['ctx']['expected_tags']}"
+    if item["type"] in _QUOTING:
+        return str(item["msg"]).partition(",")[0]
     return str(item["msg"])
 
 

@@ -40,7 +40,14 @@ class Health:
 
     def report(self) -> tuple[Level, dict[str, State]]:
         """Return the worst level and each part's state."""
-        states = {name: check() for name, check in self.checks.items()}
+        states = {name: _ask(check) for name, check in self.checks.items()}
         order = list(Level)
         worst = max((state.level for state in states.values()), key=order.index, default=Level.OK)
         return worst, states
+
+
+def _ask(check: Callable[[], State]) -> State:
+    try:
+        return check()
+    except Exception as error:  # noqa: BLE001 - told as this part's state, so that the others can still be seen
+        return State(Level.FAILED, f"its check fails: {type(error).__name__}")

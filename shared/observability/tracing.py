@@ -7,7 +7,7 @@ import re
 import secrets
 from contextvars import ContextVar
 
-_TRACEPARENT = re.compile(r"^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _current: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 
@@ -18,7 +18,7 @@ def current_traceparent() -> str | None:
 
 def continue_trace(received: str | None) -> str:
     """Work for the trace received, or for a new one when it is missing or malformed; return it."""
-    trace = received if received and _TRACEPARENT.match(received) else new_traceparent()
+    trace = received if received and _TRACEPARENT.fullmatch(received) else new_traceparent()
     _current.set(trace)
     return trace
 
