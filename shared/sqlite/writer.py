@@ -197,11 +197,12 @@ class GroupCommitWriter:
 
 def _answer(batch: list[_Request]) -> None:
     for request in batch:
-        if request.error is None and request.after_commit is not None:
-            request.after_commit()
         if request.future.done():
             continue  # its caller was cancelled meanwhile
         if request.error is not None:
             request.future.set_exception(request.error)
         else:
             request.future.set_result(request.result)
+    for request in batch:  # last: whatever a listener does, every caller has its answer
+        if request.error is None and request.after_commit is not None:
+            request.after_commit()

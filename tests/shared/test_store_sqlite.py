@@ -500,3 +500,22 @@ class TestGroupCommit:
             async with asyncio.timeout(10):
                 await woken.wait()
             assert [event.id for event in await storage.published(NUMBERED)] == ["n1:1"]
+
+    async def test_a_listener_that_fails_keeps_no_caller_waiting(
+        self, engine: SqliteEngine, background: BackgroundFailures
+    ) -> None:
+        store = engine.store("agenda")
+        await store.get(Note, "x")
+
+        def fail() -> None:
+            raise KeyError("bug")
+
+        engine.on_published(fail)
+        async with asyncio.timeout(10):
+            added = await asyncio.gather(
+                *(store.add(a_note(f"n{number}"), [numbered(number + 1)]) for number in range(5))
+            )
+        assert {note.version for note in added} == {1}
+        assert background.seen
+        assert all("KeyError" in seen for seen in background.seen)
+        background.seen.clear()
