@@ -19,9 +19,10 @@ import apsw
 from joserfc.jwk import ECKey
 from rich.console import Console
 
+from benchmarks.bare import grouped_writes
 from benchmarks.chain_client import WEBHOOKS, WORKERS, ChainClient
 from benchmarks.measure import REPEATS, Measure, absolute, ratio_of
-from benchmarks.probes import bare_posts, bare_writes, refuse_low_floor
+from benchmarks.probes import bare_posts, bare_webhooks, refuse_low_floor
 from deploy.demo import bodies
 from deploy.demo.api import TIMEOUT
 from deploy.demo.host import Host, free_port
@@ -143,8 +144,9 @@ async def measure_chain(client: ChainClient, http: aiohttp.ClientSession, folder
             (await client.run(CHAINS), await floor_rate(http, base, token, cost, CHAINS))
             for _ in range(REPEATS)
         ]
-        posts = await bare_posts(http, base, cost.body_bytes)
-    expected = 1 / ((cost.requests + WEBHOOKS) / posts + cost.writes / bare_writes(cost.row_bytes))
+        posts, webhooks = await bare_posts(http, base, cost.body_bytes), await bare_webhooks(http, base)
+    writes = await grouped_writes(folder / "probe.db", cost.row_bytes)
+    expected = 1 / (cost.requests / posts + WEBHOOKS / webhooks + cost.writes / writes)
     measured = ratio_of(
         "chain_vs_floor",
         pairs,

@@ -11,28 +11,27 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import aiohttp
-import apsw
 import uvicorn
 import uvloop
 from fastapi import FastAPI, Request
 from joserfc.jwk import ECKey, KeySet
 
+from benchmarks.bare import BareGroupCommit
+from benchmarks.chain_client import WORKERS
 from shared.clock import SystemClock
 from shared.http.auth import requires
 from shared.ids import RandomIds
 from shared.security.caller import Caller, Scope
 from shared.security.tokens import JwtVerifier
-from shared.sqlite.file import ExclusiveFile
-from shared.sqlite.writer import GroupCommitWriter
 
 SQL = "INSERT INTO rows (id, body) VALUES (?, ?)"
+SCHEMA = ["CREATE TABLE rows (id TEXT PRIMARY KEY, body TEXT)"]
 
 
 def build(config: dict[str, Any]) -> FastAPI:  # noqa: C901 - one closure a route, read in a line
     """Return the floor's app; call from its event loop."""
-    connection = ExclusiveFile(Path(config["folder"]) / "floor.db").writer()
-    connection.execute("CREATE TABLE IF NOT EXISTS rows (id TEXT PRIMARY KEY, body TEXT)")
-    writer, ids, http = GroupCommitWriter(connection, "floor"), RandomIds(), aiohttp.ClientSession()
+    writer = BareGroupCommit(Path(config["folder"]) / "floor.db", SCHEMA)
+    ids, http, hooks = RandomIds(), aiohttp.ClientSession(), asyncio.Semaphore(WORKERS)
     body, pending = "x" * config["row_bytes"], set[asyncio.Future[Any]]()
     app = FastAPI(openapi_url=None)
     app.state.verifier = JwtVerifier(
@@ -40,7 +39,7 @@ def build(config: dict[str, Any]) -> FastAPI:  # noqa: C901 - one closure a rout
     )
 
     async def send() -> None:
-        async with http.post(config["hook"], data=b"y" * 400) as answer:
+        async with hooks, http.post(config["hook"], data=b"y" * 400) as answer:
             await answer.read()
 
     def later(work: Any) -> None:
@@ -49,12 +48,7 @@ def build(config: dict[str, Any]) -> FastAPI:  # noqa: C901 - one closure a rout
         future.add_done_callback(pending.discard)
 
     def write() -> "asyncio.Future[None]":
-        row = (ids.new(), body)
-
-        def insert(opened: apsw.Connection) -> None:
-            opened.execute(SQL, row)
-
-        return writer.submit(insert)
+        return writer.write((SQL, (ids.new(), body)))
 
     @app.post("/chain")
     async def chain(
@@ -75,6 +69,11 @@ def build(config: dict[str, Any]) -> FastAPI:  # noqa: C901 - one closure a rout
     async def bare(request: Request) -> dict[str, str]:
         await request.body()
         return {"answer": "x" * 1_000}
+
+    @app.post("/webhooks")
+    async def webhooks(count: int) -> dict[str, int]:
+        await asyncio.gather(*(send() for _ in range(count)))
+        return {"sent": count}
 
     @app.get("/drain")
     async def drain() -> dict[str, int]:

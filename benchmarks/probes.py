@@ -1,18 +1,14 @@
 """Independent probes that keep the floors honest: what each part of a floor reaches alone, in the same run."""
 
 import asyncio
-import tempfile
 import time
-from pathlib import Path
 
 import aiohttp
-import apsw
 
 from benchmarks.chain_client import WORKERS
 
 REQUESTS = 2_000
-WRITES = 20_000
-GROUP = 32
+WEBHOOKS_SENT = 1_000
 SHARE = 0.8
 
 
@@ -43,18 +39,9 @@ async def bare_posts(http: aiohttp.ClientSession, base: str, body_bytes: int) ->
     return REQUESTS / (time.perf_counter() - started)
 
 
-def bare_writes(row_bytes: int) -> float:
-    """Return rows per second of apsw alone: WAL, full sync, transactions of 32 rows, one thread."""
-    with tempfile.TemporaryDirectory() as folder:
-        connection = apsw.Connection(str(Path(folder) / "probe.db"))
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("CREATE TABLE rows (id TEXT PRIMARY KEY, body TEXT)")
-        body, started = "x" * row_bytes, time.perf_counter()
-        for first in range(0, WRITES, GROUP):
-            with connection:
-                for number in range(first, first + GROUP):
-                    connection.execute("INSERT INTO rows VALUES (?, ?)", (f"{number:036d}", body))
-        rate = WRITES / (time.perf_counter() - started)
-        connection.close()
-        return rate
+async def bare_webhooks(http: aiohttp.ClientSession, base: str) -> float:
+    """Return webhooks per second that a bare client in the floor's process sends to the receiver, a few at once."""
+    started = time.perf_counter()
+    async with http.post(f"{base}/webhooks", params={"count": WEBHOOKS_SENT}) as answer:
+        await answer.read()
+    return WEBHOOKS_SENT / (time.perf_counter() - started)

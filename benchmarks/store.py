@@ -6,16 +6,13 @@ indexes' values read by name, no envelope: it writes the two texts into the same
 """
 
 import asyncio
-import queue
 import tempfile
-import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
 
-import apsw
-
+from benchmarks.bare import CALLERS, BareGroupCommit
 from benchmarks.measure import Measure, alternate
 from shared.clock import SystemClock
 from shared.events.matches import NeedUncovered
@@ -25,7 +22,6 @@ from shared.security.caller import OWNED_INDEXES, Owner
 from shared.store.port import Document, Index
 from shared.store.sqlite import SqliteEngine
 
-CALLERS = 64
 SAVES = 12_000
 
 
@@ -43,7 +39,11 @@ class Sample(Document):
 OWNER = Owner.of("cpam93/bobigny/accueil")
 EVENT = NeedUncovered(owner="cpam93/bobigny/accueil", departement="93", need=Need.BASIC_SKILLS)
 IDS = RandomIds()
-Waiting = tuple[Sample, str, str, asyncio.Future[None]]
+SCHEMA = [
+    "CREATE TABLE doc (id TEXT PRIMARY KEY, version INTEGER, body TEXT, a TEXT, b TEXT, c TEXT, d INT)",
+    *(f"CREATE INDEX i{column} ON doc ({column}, d, id)" for column in "abc"),
+    "CREATE TABLE log (n INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT, body TEXT, at REAL)",
+]
 
 
 def sample() -> Sample:
@@ -71,59 +71,25 @@ async def through_the_port() -> float:
         return rate
 
 
-async def bare() -> float:  # noqa: C901 - the floor stays in one piece, to be read at a glance
+async def bare() -> float:
     """Return saves per second of bare apsw with group commit."""
     with tempfile.TemporaryDirectory() as folder:
-        connection = apsw.Connection(str(Path(folder) / "raw.db"))
-        for sql in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA secure_delete=ON"):
-            connection.execute(sql)
-        connection.execute(
-            "CREATE TABLE doc (id TEXT PRIMARY KEY, version INTEGER, body TEXT, a TEXT, b TEXT, c TEXT, d INT)"
-        )
-        for index, column in enumerate("abc"):
-            connection.execute(f"CREATE INDEX i{index} ON doc ({column}, d, id)")
-        connection.execute(
-            "CREATE TABLE log (n INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT, body TEXT, at REAL)"
-        )
-        waiting: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
-        loop = asyncio.get_running_loop()
-
-        def answer(batch: list[Waiting]) -> None:
-            for *_, future in batch:
-                future.set_result(None)
-
-        def work() -> None:
-            while (first := waiting.get()) is not None:
-                batch = [first]
-                while len(batch) < 512 and not waiting.empty() and (item := waiting.get()) is not None:
-                    batch.append(item)
-                with connection:
-                    for doc, body, event, _ in batch:
-                        connection.execute(
-                            "INSERT INTO doc VALUES (?,1,?,?,?,?,?)",
-                            (doc.id, body, "cpam93", "cpam93/bobigny", doc.owner.service, 0),
-                        )
-                        connection.execute(
-                            "INSERT INTO log (key, body, at) VALUES (?,?,?)", (doc.id, event, 0.0)
-                        )
-                loop.call_soon_threadsafe(answer, batch)
-
-        thread = threading.Thread(target=work)
-        thread.start()
+        floor = BareGroupCommit(Path(folder) / "raw.db", SCHEMA)
         started = time.perf_counter()
 
         async def caller() -> None:
             for _ in range(SAVES // CALLERS):
-                document = sample()
-                future: asyncio.Future[None] = loop.create_future()
-                waiting.put((document, document.model_dump_json(), EVENT.model_dump_json(), future))
-                await future
+                doc, service = sample(), "cpam93/bobigny/accueil"
+                row = (doc.id, doc.model_dump_json(), "cpam93", "cpam93/bobigny", service, 0)
+                event = (doc.id, EVENT.model_dump_json(), 0.0)
+                await floor.write(
+                    ("INSERT INTO doc VALUES (?,1,?,?,?,?,?)", row),
+                    ("INSERT INTO log (key, body, at) VALUES (?,?,?)", event),
+                )
 
         await asyncio.gather(*(caller() for _ in range(CALLERS)))
         rate = SAVES / (time.perf_counter() - started)
-        waiting.put(None)
-        thread.join()
-        connection.close()
+        floor.close()
         return rate
 
 

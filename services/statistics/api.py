@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.statistics.desk import InvalidPeriod, ReportDesk, SplitNotPublished
+from services.statistics.ledger import Ledger
 from services.statistics.metrics import TABLES
 from services.statistics.periods import Month
 from services.statistics.reports import REPORTS, OwnSplit, PublishedSplit, ReportName
@@ -20,6 +21,7 @@ from shared.security.caller import Caller, Scope
 router = APIRouter(prefix="/v1/statistics", tags=["statistics"])
 
 Desk = Annotated[ReportDesk, component(ReportDesk)]
+Facts = Annotated[Ledger, component(Ledger)]
 OwnReader = Annotated[Caller, requires(Scope.STATISTICS_OWN)]
 PublishedReader = Annotated[Caller, requires(Scope.STATISTICS_PUBLISHED)]
 _REFUSALS = (Unauthenticated, MissingScope, InvalidRequest)
@@ -98,9 +100,10 @@ async def list_reports(_caller: OwnReader) -> ReportList:
     responses=documented(*_REFUSALS, InvalidPeriod) | _CSV,
 )
 async def own_report(
-    report: ReportName, query: Annotated[OwnQuery, Query()], caller: OwnReader, desk: Desk
+    report: ReportName, query: Annotated[OwnQuery, Query()], caller: OwnReader, desk: Desk, ledger: Facts
 ) -> Table | Response:
     """Cases of the client's part of its institution's tree; a case counts from the month of its first fact."""
+    await ledger.catch_up()
     table = await desk.own(caller.node, report, query.by, query.from_, query.to)
     return _answer(table, query.format)
 
@@ -112,9 +115,14 @@ async def own_report(
     responses=documented(*_REFUSALS, InvalidPeriod, SplitNotPublished) | _CSV,
 )
 async def published_report(
-    report: ReportName, query: Annotated[PublishedQuery, Query()], _caller: PublishedReader, desk: Desk
+    report: ReportName,
+    query: Annotated[PublishedQuery, Query()],
+    _caller: PublishedReader,
+    desk: Desk,
+    ledger: Facts,
 ) -> Table | Response:
     """Whole quarters that have ended. A cell shows at least 11 cases; hidden ones can't be worked out from others."""
+    await ledger.catch_up()
     table = await desk.published(report, query.by, query.from_, query.to)
     return _answer(table, query.format)
 

@@ -1,7 +1,8 @@
-"""Writes facts, and keeps the cube in step with them.
+"""Writes facts, and brings the cube up to date with them.
 
-A fact is stored first, then its case is counted again from all of its facts. A crash or an outage between the two
-is harmless: the event comes again, changes no fact, and the case is counted again all the same.
+A fact is stored at once; its case is counted again from all of its facts when a report is asked for, or when
+`MOST_STALE` cases wait: a case's events come in bursts, and counting it for each would double their cost. A crash in
+between is harmless: the cube is rebuilt from facts at each start.
 """
 
 import asyncio
@@ -20,6 +21,8 @@ from shared.ids import Ids
 from shared.store.port import AlreadyExists
 from shared.store.retry import deciding_again
 
+MOST_STALE = 500
+
 Decide = Callable[[Fact | None, Event[Any], str | None], Fact]
 
 
@@ -29,6 +32,8 @@ class Ledger:
     def __init__(self, repository: FactRepository, cube: Cube, pseudonyms: Pseudonyms, ids: Ids) -> None:
         self._repository, self._cube, self._pseudonyms, self._ids = repository, cube, pseudonyms, ids
         self._counting = asyncio.Lock()
+        self._catching_up = asyncio.Lock()
+        self._stale: dict[str, None] = {}
 
     async def rebuild(self) -> int:
         """Count every case from its facts; return how many there are. Called before anything else."""
@@ -59,8 +64,17 @@ class Ledger:
         if case is not None and await self._repository.unlinked(case) is not None:
             await self._unlink(case, event.time)
         if fact.case is not None:
-            await self._count(fact.case)
+            self._stale[fact.case] = None
+        if len(self._stale) >= MOST_STALE:
+            await self.catch_up()
         return is_news
+
+    async def catch_up(self) -> None:
+        """Count every case again whose facts changed since it was counted."""
+        async with self._catching_up:  # whoever comes meanwhile waits until the last of them is counted
+            while self._stale:
+                await self._count(self._stale.popitem()[0])
+                await asyncio.sleep(0)  # a long list must not hold up the others
 
     async def unlink(self, event: Event[Any]) -> int:
         """Drop the pseudonym of an erased case from its facts; return how many there were. They still count."""

@@ -28,7 +28,7 @@ def wire(kit: Kit) -> Service:
     return Service(
         name="statistics",
         routers=(api.router,),
-        components={ReportDesk: ReportDesk(cube, kit.clock)},
+        components={ReportDesk: ReportDesk(cube, kit.clock), Ledger: ledger},
         handlers=handlers.table(ledger, cube),
         on_start=(build_cube,),
     )

@@ -27,7 +27,7 @@ class EmbeddedBus:
     def __init__(self, engine: SqliteEngine) -> None:
         self._engine = engine
         self._members: dict[str, list[EmbeddedSubscription]] = {}
-        self._wakers: set[asyncio.Event] = set()
+        self._readers: set[EmbeddedSubscription] = set()
         engine.on_published(self._wake)
 
     async def join(self, group: str, topics: Sequence[Topic], on_revoke: OnRevoke) -> "EmbeddedSubscription":
@@ -35,13 +35,13 @@ class EmbeddedBus:
         del on_revoke
         member = EmbeddedSubscription(self, group, topics)
         self._members.setdefault(group, []).append(member)
-        self._wakers.add(member.published)
+        self._readers.add(member)
         return member
 
     async def follow(self, topic: Topic, start: Positions) -> "EmbeddedSubscription":
         """Read a topic on one's own from a position."""
         reader = EmbeddedSubscription(self, None, [topic], dict(start))
-        self._wakers.add(reader.published)
+        self._readers.add(reader)
         return reader
 
     async def end_positions(self, topic: Topic) -> Positions:
@@ -113,10 +113,10 @@ class EmbeddedBus:
 
     def leave(self, member: "EmbeddedSubscription") -> None:
         """Let the next member of the group take over."""
-        self._wakers.discard(member.published)
+        self._readers.discard(member)
         if member.group is not None and member in self._members.get(member.group, ()):
             self._members[member.group].remove(member)
-            self._wake()
+            self._wake(frozenset(TOPICS))
 
     def _read_by_all(self, topic: Topic) -> int:
         """Return the position that every group has passed; a living group that never committed has passed none."""
@@ -143,9 +143,9 @@ class EmbeddedBus:
             passed = last
         return removed
 
-    def _wake(self) -> None:
-        for waker in self._wakers:
-            waker.set()
+    def _wake(self, topics: frozenset[Topic]) -> None:
+        for reader in self._readers:
+            reader.hear(topics)
 
 
 class EmbeddedSubscription:
@@ -162,9 +162,17 @@ class EmbeddedSubscription:
         self.published = asyncio.Event()
         self._bus = bus
         self.topics = topics
+        self._unread = set(topics)
         self._turn = 0
         self._next = start if start is not None else {}
         self._started = group is None
+
+    def hear(self, topics: frozenset[Topic]) -> None:
+        """Learn that there is something new in these topics; those that are not read here are passed over."""
+        news = topics.intersection(self.topics)
+        if news:
+            self._unread |= news
+            self.published.set()
 
     async def fetch(self, limit: int, wait: timedelta) -> list[Record]:
         """Return up to `limit` next records, waiting for the first."""
@@ -178,6 +186,7 @@ class EmbeddedSubscription:
                 async with asyncio.timeout_at(deadline):
                     await self.published.wait()
             except TimeoutError:
+                self._unread = set(self.topics)  # should a wake-up ever be missed, a poll makes up for it
                 return []
 
     async def commit(self, positions: Positions) -> None:
@@ -217,6 +226,8 @@ class EmbeddedSubscription:
         # Each fetch begins with another topic: a busy one must not starve the rest.
         self._turn = (self._turn + 1) % len(self.topics)
         for topic in (*self.topics[self._turn :], *self.topics[: self._turn]):
+            if topic not in self._unread:
+                continue
             partition = Partition(topic, 0)
             rows = self._bus.read(_READ[topic], (self._next.get(partition, 1), limit - len(records)))
             if rows:
@@ -227,6 +238,7 @@ class EmbeddedSubscription:
                 ]
             if len(records) == limit:
                 break
+            self._unread.discard(topic)
         return records
 
 

@@ -9,15 +9,17 @@ Source: CloudEvents 1.0.2 JSON format and its `sequence`, `partitionkey` and `tr
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Literal, TypeVar
+from functools import lru_cache
+from typing import Any, Generic, Literal, TypeVar, cast
 
 import orjson
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from shared.bus.topics import Topic
 from shared.errors import RelaisError
 from shared.events.payload import PAYLOADS, Payload
 
+RECENT = 1_024
 P = TypeVar("P", bound=Payload)
 P_co = TypeVar("P_co", bound=Payload, covariant=True)
 
@@ -72,6 +74,7 @@ class Envelope(BaseModel):
     datacontenttype: Literal["application/json"] = "application/json"
     traceparent: str | None = None
     data: dict[str, Any]
+    _opened: dict[Any, "Event[Any]"] = PrivateAttr(default_factory=dict)
 
 
 def stamp(
@@ -106,8 +109,9 @@ def _stamp_one(
     return OutgoingEvent(event_id, payload.event_type, payload.topic, aggregate_id, orjson.dumps(envelope))
 
 
+@lru_cache(maxsize=RECENT)
 def read_envelope(body: bytes) -> Envelope:
-    """Parse a message as a CloudEvent.
+    """Parse a message as a CloudEvent. Recent ones are remembered: in one process every group reads the same bytes.
 
     Raises:
         InvalidEvent: not JSON, or not CloudEvents 1.0 with our extensions.
@@ -121,16 +125,19 @@ def read_envelope(body: bytes) -> Envelope:
 
 
 def open_envelope(envelope: Envelope, payload_type: type[P]) -> Event[P]:
-    """Type an envelope's data.
+    """Type an envelope's data; what was opened once is kept with the envelope, since neither ever changes.
 
     Raises:
         InvalidEvent: the data breaks the schema of its type.
     """
+    opened = envelope._opened.get(payload_type)
+    if opened is not None:
+        return cast("Event[P]", opened)
     try:
         data = payload_type.model_validate(envelope.data)
     except ValidationError as error:
         raise InvalidEvent(f"{envelope.type}: {_paths(error)}") from error
-    return Event(
+    event = Event(
         id=envelope.id,
         type=envelope.type,
         source=envelope.source,
@@ -140,6 +147,8 @@ def open_envelope(envelope: Envelope, payload_type: type[P]) -> Event[P]:
         data=data,
         traceparent=envelope.traceparent,
     )
+    envelope._opened[payload_type] = event
+    return event
 
 
 def decode(body: bytes) -> Event[Payload]:

@@ -25,4 +25,5 @@ def continue_trace(received: str | None) -> str:
 
 def new_traceparent() -> str:
     """Return a fresh trace."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    random = secrets.token_hex(24)  # one draw: it is asked for at each request
+    return f"00-{random[:32]}-{random[32:]}-01"

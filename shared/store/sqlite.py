@@ -54,7 +54,7 @@ from shared.store.schema import prepare_log, prepare_table
 
 T = TypeVar("T")
 _SURELY_SMALL = MAX_DOCUMENT_BYTES // 4  # characters: UTF-8 takes at most four bytes for one
-OnPublished = Callable[[], None]
+OnPublished = Callable[[frozenset[Topic]], None]
 
 
 class SqliteEngine:
@@ -89,7 +89,7 @@ class SqliteEngine:
         return SqliteStore(self, service)
 
     def on_published(self, listener: OnPublished) -> None:
-        """Call `listener` on the event loop after each commit that published events."""
+        """Call `listener` with the topics, on the event loop, after each commit that published events."""
         self._listeners.append(listener)
 
     async def write(
@@ -122,8 +122,9 @@ class SqliteEngine:
     def _tell(self, published: Sequence[OutgoingEvent]) -> None:
         for event in published:
             metrics.EVENTS_PUBLISHED.labels(event.type).inc()
+        topics = frozenset(event.topic for event in published)
         for listener in self._listeners:
-            listener()
+            listener(topics)
 
     async def close(self) -> None:
         """End what was queued, then let go of the file. A second call does nothing."""

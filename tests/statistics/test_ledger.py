@@ -37,6 +37,7 @@ class Room:
     async def take(self, events: Iterable[Event[Any]]) -> None:
         for event in events:
             await self.ledger.record(event, event.data.case_id, DECIDE[type(event.data)])
+        await self.ledger.catch_up()
 
     async def rebuilt(self) -> Cube:
         cube = Cube()
