@@ -23,7 +23,6 @@ from benchmarks.bare import grouped_writes
 from benchmarks.chain_client import WEBHOOKS, WORKERS, ChainClient
 from benchmarks.measure import REPEATS, Measure, absolute, ratio_of
 from benchmarks.probes import bare_posts, bare_webhooks, refuse_low_floor
-from deploy.demo import bodies
 from deploy.demo.api import TIMEOUT
 from deploy.demo.host import Host, free_port
 from deploy.demo.receiver import Receiver
@@ -47,6 +46,7 @@ class Cost:
     writes: float
     row_bytes: int
     body_bytes: int
+    answer_bytes: int
 
 
 def row_bytes(folder: Path) -> int:
@@ -76,6 +76,7 @@ def floor_process(folder: Path, hook: str, cost: Cost) -> Iterator[tuple[str, st
                 "folder": str(folder),
                 "hook": hook,
                 "row_bytes": cost.row_bytes,
+                "answer_bytes": cost.answer_bytes,
                 "issuer": "floor",
                 "jwk": key.as_dict(private=False),
             }
@@ -153,7 +154,7 @@ async def measure_chain(client: ChainClient, http: aiohttp.ClientSession, folder
         unit="chains/s",
         target=0.35,
         how=f"{CHAINS} chains, {WORKERS} at once; one costs {cost.requests:.1f} requests, {cost.writes:.1f} writes of "
-        f"{cost.row_bytes} bytes and {WEBHOOKS} webhooks, and the floor does the same; its parts alone would reach {expected:.0f}/s",
+        f"{cost.row_bytes} bytes, answers of {cost.answer_bytes} bytes and {WEBHOOKS} webhooks, and the floor does the same; its parts alone would reach {expected:.0f}/s",
     )
     refuse_low_floor("chain_vs_floor", measured.floor or 0, expected)
     return measured
@@ -161,13 +162,20 @@ async def measure_chain(client: ChainClient, http: aiohttp.ClientSession, folder
 
 async def _cost(client: ChainClient, folder: Path) -> Cost:
     """Run some chains and read what they cost."""
-    chains, writes, requests = CHAINS // 4, await client.writes(), client.requests
+    chains, writes, requests, answers = (
+        CHAINS // 4,
+        await client.writes(),
+        client.requests,
+        client.answer_bytes,
+    )
     await client.run(chains)
+    requests = client.requests - requests
     return Cost(
-        (client.requests - requests) / chains,
+        requests / chains,
         (await client.writes() - writes) / chains,
         row_bytes(folder),
-        len(json.dumps(bodies.first_interview())),
+        client.request_bytes,
+        (client.answer_bytes - answers) // requests,
     )
 
 

@@ -4,6 +4,7 @@ A chain: assess, read the match, refer, accept, schedule, attend, complete; the 
 """
 
 import asyncio
+import json
 import re
 import time
 from datetime import UTC, datetime
@@ -19,8 +20,10 @@ from services.identity.bootstrap import Demonstration
 
 WORKERS = 8
 WEBHOOKS = 5
+REQUESTS = 7
+REFERRAL_BYTES = 1_100
+"""A referral's body in JSON, with its agreement and contact sheet."""
 _OPERATIONS = re.compile(r'^relais_store_commit_operations_sum\{store="\w+"\} (\S+)', re.MULTILINE)
-_LAG = re.compile(r"^relais_consumer_lag_records\{.*\} (\S+)", re.MULTILINE)
 
 
 class ChainClient:
@@ -73,8 +76,8 @@ class ChainClient:
         return str(assessed["id"])
 
     async def run(self, chains: int) -> float:
-        """Run chains with `WORKERS` at once; return chains per second, until the last webhook has arrived."""
-        wanted = len(self.receiver.received) + chains * WEBHOOKS
+        """Run chains with `WORKERS` at once; return chains per second, until all are told to the partner and counted."""
+        wanted, counted = len(self.receiver.received) + chains * WEBHOOKS, await self._counted() + chains
         numbers, started = iter(range(chains)), time.perf_counter()
 
         async def work() -> None:
@@ -83,16 +86,28 @@ class ChainClient:
 
         await asyncio.gather(*(work() for _ in range(WORKERS)))
         await self.receiver.wait_for(lambda _: len(self.receiver.received) >= wanted, 60)
-        await self._caught_up()
+        while await self._counted() < counted:
+            await asyncio.sleep(0.02)
         return chains / (time.perf_counter() - started)
+
+    @property
+    def answer_bytes(self) -> int:
+        """Return the bytes of all answers so far."""
+        return self.prescriber.received_bytes + self.partner.received_bytes
+
+    @property
+    def request_bytes(self) -> int:
+        """Return the average bytes of a body sent: the interview and the referral are large, the commands small."""
+        large = len(json.dumps(bodies.first_interview())) + len(json.dumps(bodies.OUTCOME)) + REFERRAL_BYTES
+        return large // REQUESTS
 
     async def writes(self) -> float:
         """Return how many writes the platform has made."""
         return sum(float(found) for found in _OPERATIONS.findall(await self._metrics()))
 
-    async def _caught_up(self) -> None:
-        while any(float(lag) for lag in _LAG.findall(await self._metrics())):
-            await asyncio.sleep(0.02)
+    async def _counted(self) -> int:
+        report = await self.prescriber.get("/v1/statistics/own/funnel")
+        return int(report["total"]["completed"]["cases"])
 
     async def _metrics(self) -> str:
         async with self._http.get(f"{self._host.base}/metrics") as answer:

@@ -5,7 +5,6 @@ Stop, in reverse: no new requests (the server's part), tasks and consumers end t
 """
 
 import asyncio
-import hashlib
 import hmac
 import random
 import time
@@ -224,7 +223,7 @@ def _app(
     components: dict[type, object] = {}
     for service in services.values():
         components |= service.components
-    secret = hmac.new(settings.master_key_bytes, b"relais request keys", hashlib.sha256).digest()
+    secret = hmac.digest(settings.master_key_bytes, b"relais request keys", "sha256")
     return build_app(
         [router for service in services.values() for router in service.routers],
         components=components,

@@ -1,5 +1,6 @@
 """A small client of the public API, as an institution's or a partner's software would write it."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -42,6 +43,7 @@ class Api:
         self, http: aiohttp.ClientSession, base: str, token: str, agent: str, service: str | None = None
     ) -> None:
         self._http, self._base = http, base
+        self.received_bytes = 0
         self._headers = {"Authorization": f"Bearer {token}", "Relais-Agent": agent}
         if service:
             self._headers["Relais-Service"] = service
@@ -69,4 +71,6 @@ class Api:
         async with self._http.request(method, self._base + path, headers=headers, **options) as response:
             if response.status not in {200, 201, 202}:
                 raise UnexpectedAnswer(method, path, response.status, await response.text())
-            return await response.json()
+            text = await response.read()
+            self.received_bytes += len(text)
+            return json.loads(text)

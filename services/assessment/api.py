@@ -31,9 +31,10 @@ from services.assessment.switches import BlockNotSwitchable, BlockSwitches, Inst
 from shared.errors import NotFound
 from shared.http.auth import MissingScope, Unauthenticated, acts, requires
 from shared.http.components import component
-from shared.http.idempotency import IdempotencyKeyReused, Idempotent, InvalidIdempotencyKey
+from shared.http.idempotency import Idempotent, InvalidIdempotencyKey
 from shared.http.paging import ListOf
 from shared.http.problems import InvalidRequest, documented
+from shared.idempotency import IdempotencyKeyReused
 from shared.security.caller import Act, Caller, Scope
 from shared.store.port import StaleVersion
 from shared.vault.port import CaseErased, UnknownCase

@@ -29,7 +29,7 @@ from services.assessment.repository import AssessmentRepository
 from services.assessment.sealed import About, Interview, Opened, SealedInterviews
 from services.assessment.switches import BlockSwitches
 from shared.clock import Clock
-from shared.http.idempotency import RequestKey, already_done, check_same_request, remember
+from shared.idempotency import RequestKey, already_done, check_same_request, remember
 from shared.ids import derived_id
 from shared.security.caller import Act
 from shared.store.port import AlreadyExists

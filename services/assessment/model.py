@@ -23,7 +23,7 @@ from shared.events.assessments import (
     Scores,
 )
 from shared.events.vocabulary import AgeBand, Band, Need, Profile, Urgency
-from shared.http.idempotency import CommandRecord
+from shared.idempotency import CommandRecord
 from shared.security.caller import Owner
 from shared.store.port import Document, Index
 

@@ -34,14 +34,10 @@ from services.directory.venues import Venues
 from shared.errors import NotFound
 from shared.http.auth import MissingScope, Unauthenticated, acts, requires
 from shared.http.components import component
-from shared.http.idempotency import (
-    IdempotencyKeyReused,
-    Idempotent,
-    InvalidIdempotencyKey,
-    check_same_request,
-)
+from shared.http.idempotency import Idempotent, InvalidIdempotencyKey
 from shared.http.paging import ListOf, Paging
 from shared.http.problems import InvalidRequest, documented
+from shared.idempotency import IdempotencyKeyReused, check_same_request
 from shared.security.caller import Act, Caller, Scope
 from shared.store.port import InvalidCursor, StaleVersion
 from shared.vault.port import CaseErased, UnknownCase

@@ -6,8 +6,8 @@ from services.directory.import_queue import ImportQueue
 from services.directory.repository import ImportRepository, VenueRepository
 from services.directory.venues import check_source
 from shared.clock import Clock
-from shared.http.idempotency import IdempotencyKeyReused, RequestKey
 from shared.http.paging import ListOf, PageQuery
+from shared.idempotency import IdempotencyKeyReused, RequestKey
 from shared.security.caller import Act, Caller
 from shared.store.port import AlreadyExists
 

@@ -12,8 +12,8 @@ from services.directory.repository import VenueRepository
 from services.directory.search import HitPage, VenueFilter, find_venues
 from shared.clock import Clock
 from shared.errors import NotFound
-from shared.http.idempotency import RequestKey
 from shared.http.paging import ListOf
+from shared.idempotency import RequestKey
 from shared.security.caller import Act, Caller, covers
 from shared.store.port import AlreadyExists
 from shared.store.retry import deciding_again

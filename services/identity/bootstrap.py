@@ -25,7 +25,7 @@ from services.identity.registry import Registry, WithSecret
 from services.identity.repository import IdentityRepository
 from services.identity.secrets import ClientSecrets, derived_key, spelled
 from shared.clock import Clock
-from shared.http.idempotency import RequestKey
+from shared.idempotency import RequestKey
 from shared.ids import Ids, derived_id
 from shared.security.caller import Act, Caller, Owner, Scope
 from shared.store.port import AlreadyExists

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from shared.errors import RelaisError
 from shared.events.payload import NodePath
-from shared.http.idempotency import CommandRecord
+from shared.idempotency import CommandRecord
 from shared.security.caller import OWNED_INDEXES, Caller, Owner, Scope, covers
 from shared.store.port import Document, Index
 

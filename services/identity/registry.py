@@ -23,7 +23,7 @@ from services.identity.repository import IdentityRepository
 from services.identity.secrets import ClientSecrets
 from shared.clock import Clock
 from shared.errors import NotFound
-from shared.http.idempotency import RequestKey, already_done, check_same_request, remember
+from shared.idempotency import RequestKey, already_done, check_same_request, remember
 from shared.security.caller import Act, Owner
 from shared.store.port import AlreadyExists
 from shared.store.retry import deciding_again

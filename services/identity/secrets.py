@@ -1,7 +1,6 @@
 """Client secrets: 256 random bits shown once, stored as an HMAC under a key derived from the master key."""
 
 import base64
-import hashlib
 import hmac
 import os
 from collections.abc import Callable, Sequence
@@ -28,7 +27,7 @@ class ClientSecrets:
 
     def digest(self, secret: str) -> str:
         """Return what may be stored of a secret."""
-        return hmac.new(self._key, secret.encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self._key, secret.encode(), "sha256").hex()
 
     def is_one_of(self, secret: str, digests: Sequence[str]) -> bool:
         """Tell whether a secret has one of these digests, in a time that says nothing of how close it came."""

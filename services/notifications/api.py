@@ -35,9 +35,10 @@ from shared.http.auth import (
     requires,
 )
 from shared.http.components import component
-from shared.http.idempotency import IdempotencyKeyReused, Idempotent, InvalidIdempotencyKey
+from shared.http.idempotency import Idempotent, InvalidIdempotencyKey
 from shared.http.paging import ListOf, PageQuery, Paging
 from shared.http.problems import InvalidRequest, documented
+from shared.idempotency import IdempotencyKeyReused
 from shared.security.caller import Act, Caller, Scope
 from shared.store.port import InvalidCursor
 

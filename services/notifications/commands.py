@@ -28,7 +28,7 @@ from services.notifications.sweeper import Sweeper
 from shared.clock import Clock
 from shared.errors import NotFound
 from shared.events.payload import Departement, NodePath, Payload
-from shared.http.idempotency import RequestKey, already_done, check_same_request, remember
+from shared.idempotency import RequestKey, already_done, check_same_request, remember
 from shared.security.caller import Act, Caller, Owner, covers
 from shared.settings import PlatformSettings
 from shared.store.port import AlreadyExists

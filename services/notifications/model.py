@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from services.notifications.notices import Notice
 from shared.errors import RelaisError
 from shared.events.payload import Departement, NodePath
-from shared.http.idempotency import CommandRecord
+from shared.idempotency import CommandRecord
 from shared.ids import derived_id
 from shared.security.caller import OWNED_INDEXES, Owner, covers
 from shared.store.port import Document, Index

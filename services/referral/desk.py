@@ -24,7 +24,7 @@ from services.referral.views import (
 )
 from shared.clock import Clock
 from shared.events.vocabulary import ActorKind, Channel
-from shared.http.idempotency import RequestKey, already_done, check_same_request, remember
+from shared.idempotency import RequestKey, already_done, check_same_request, remember
 from shared.ids import derived_id
 from shared.security.caller import Act
 from shared.store.port import AlreadyExists

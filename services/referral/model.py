@@ -45,7 +45,7 @@ from shared.events.vocabulary import (
     ReferralState,
     Urgency,
 )
-from shared.http.idempotency import CommandRecord
+from shared.idempotency import CommandRecord
 from shared.security.caller import OWNED_INDEXES, Owner
 from shared.store.port import Document, Index
 

@@ -224,7 +224,7 @@ class Consumer:
             return
         continue_trace(trace)
         late = (self._clock.now() - event.time).total_seconds()
-        metrics.DELIVERY_SECONDS.labels(self.group).observe(max(0.0, late))
+        metrics.child(metrics.DELIVERY_SECONDS, self.group).observe(max(0.0, late))
         await self._try(record, known, entry[1], event)
 
     async def _try(self, record: Record, event_type: str, handler: Handler, event: Any) -> None:
@@ -257,7 +257,9 @@ class Consumer:
         try:
             await handler(event)
         finally:
-            metrics.HANDLER_SECONDS.labels(self.group, event_type).observe(time.perf_counter() - started)
+            metrics.child(metrics.HANDLER_SECONDS, self.group, event_type).observe(
+                time.perf_counter() - started
+            )
 
     async def _bury_unread(self, record: Record, known: str | None, error: Exception) -> None:
         if isinstance(error, InvalidEvent):
@@ -277,7 +279,7 @@ class Consumer:
                 await self._store.add(letter)
 
         await self._patience.until_back(letter.id, store)
-        metrics.DEAD_LETTERS.labels(self.group, event_type or "unreadable").inc()
+        metrics.child(metrics.DEAD_LETTERS, self.group, event_type or "unreadable").inc()
         self._count(event_type or "unreadable", "dead_letter")
         log.error(
             "event.dead_letter.stored",
@@ -325,7 +327,7 @@ class Consumer:
         for partition, records in (await self._subscription.lag()).items():
             waiting[partition.topic] += records + self._water.in_flight(partition)
         for topic, records in waiting.items():
-            metrics.CONSUMER_LAG.labels(self.group, topic).set(records)
+            metrics.child(metrics.CONSUMER_LAG, self.group, topic).set(records)
 
     def _stopping(self) -> bool:
         return self._patience.stop_asked.is_set()
@@ -334,4 +336,4 @@ class Consumer:
         self._last_progress = self._monotonic()
 
     def _count(self, event_type: str, outcome: str) -> None:
-        metrics.EVENTS_HANDLED.labels(self.group, event_type, outcome).inc()
+        metrics.child(metrics.EVENTS_HANDLED, self.group, event_type, outcome).inc()

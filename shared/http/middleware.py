@@ -59,8 +59,8 @@ def _observe(scope: Scope, status: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", "unmatched")
     # Anybody may invent a method; each would be a series of its own.
     method = scope["method"] if scope["method"] in _METHODS else "other"
-    metrics.HTTP_REQUESTS.labels(method, route, status).inc()
-    metrics.HTTP_SECONDS.labels(route).observe(seconds)
+    metrics.child(metrics.HTTP_REQUESTS, method, route, str(status)).inc()
+    metrics.child(metrics.HTTP_SECONDS, route).observe(seconds)
     if route not in _QUIET and (status >= 500 or seconds > SLOW_SECONDS):
         log.warning(
             "http.request.answered",

@@ -28,6 +28,8 @@ def contains_nir(text: str) -> bool:
     >>> contains_nir("rappeler le 01 48 95 20 52")
     False
     """
+    if len(text) < 13:  # a number takes thirteen characters at least
+        return False
     if len(_DIGIT.findall(text)) < 12:  # most texts stop here, and every id of every body comes by
         return False
     return any(_is_nir(found) for found in _CANDIDATE.finditer(_UUID.sub("uuid", text)))

@@ -121,7 +121,7 @@ class SqliteEngine:
 
     def _tell(self, published: Sequence[OutgoingEvent]) -> None:
         for event in published:
-            metrics.EVENTS_PUBLISHED.labels(event.type).inc()
+            metrics.child(metrics.EVENTS_PUBLISHED, event.type).inc()
         topics = frozenset(event.topic for event in published)
         for listener in self._listeners:
             listener(topics)

@@ -427,7 +427,7 @@ class StoreContract:
         assert ids(await store.find(Note, "due", at_least=times["whole"], limit=1)) == ["whole"]
 
     async def test_a_null_where_an_order_is_declared_is_refused(self, store: Store) -> None:
-        nowhere = Note.model_construct(id="n1", created_at=MORNING, subject="s", rank=None)
+        nowhere = Note.model_construct(id="n1", created_at=MORNING, subject="s", rank=None)  # type: ignore[arg-type]
         with pytest.raises(NullInOrder, match="rank"):
             await store.add(nowhere)
         assert await store.get(Note, "n1") is None

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from shared.store.sqlite import SqliteEngine
-from tests.notifications.bench import Bench, running_bench
 from tests.notifications.receiver import Receiver, running_receiver
+from tests.notifications.workbench import Bench, running_bench
 from tests.support.clock import ManualClock
 
 

@@ -17,8 +17,8 @@ from shared.bus.topics import TOPICS, Topic
 from shared.events.cases import CaseErased
 from shared.events.referrals import ReferralCreated, ReferralMoved
 from shared.store.port import Document
-from tests.notifications.bench import created, moved
 from tests.notifications.receiver import Receiver
+from tests.notifications.workbench import created, moved
 from tests.support.http import ApiClient
 from tests.support.platform import PlatformUnderTest
 

@@ -16,8 +16,8 @@ from shared.events.referrals import ReferralLapsed
 from shared.events.vocabulary import AgeBand, ReferralKind, ReferralState
 from shared.security.caller import Act
 from shared.store.sqlite import SqliteEngine
-from tests.notifications.bench import CASE, Bench, created, moved, partner, prescriber, running_bench
 from tests.notifications.receiver import Receiver
+from tests.notifications.workbench import CASE, Bench, created, moved, partner, prescriber, running_bench
 from tests.support.clock import ManualClock
 
 

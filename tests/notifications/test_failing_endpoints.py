@@ -17,8 +17,8 @@ from services.notifications.retries import JITTER, MAX_ATTEMPTS, WAITS
 from services.notifications.slots import ENDPOINT_SLOTS
 from shared.events.deliveries import DeliveryExhausted, EndpointDisabled
 from shared.store.sqlite import SqliteEngine
-from tests.notifications.bench import Bench, a_key, created, moved, partner, running_bench
 from tests.notifications.receiver import Receiver
+from tests.notifications.workbench import Bench, a_key, created, moved, partner, running_bench
 from tests.support.clock import ManualClock
 
 PARTNER = partner("venue-1")

@@ -10,8 +10,8 @@ from services.notifications.model import DeliveryState
 from shared.events.payload import Payload
 from shared.store.port import Cursor, D, Page, Scalar, StoreUnavailable
 from shared.store.sqlite import SqliteEngine, SqliteStore
-from tests.notifications.bench import Bench, created, moved, partner, running_bench
 from tests.notifications.receiver import Receiver
+from tests.notifications.workbench import Bench, created, moved, partner, running_bench
 from tests.support.clock import ManualClock
 
 WRITES_OF_TWO_EVENTS = 8

@@ -13,8 +13,8 @@ from standardwebhooks import Webhook
 from services.notifications.channels.signing import signed_headers
 from services.notifications.model import MAX_SECRETS
 from services.notifications.secret_box import SecretBox, SecretBroken
-from tests.notifications.bench import Bench, a_key, created, moved, partner
 from tests.notifications.receiver import Receiver
+from tests.notifications.workbench import Bench, a_key, created, moved, partner
 
 VECTOR = json.loads((Path(__file__).parent / "standard_webhooks_vector.json").read_text())
 PARTNER = partner("venue-1")

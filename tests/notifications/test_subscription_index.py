@@ -8,8 +8,8 @@ from typing import Any
 from services.notifications.subscription_index import REFRESH_INTERVAL
 from shared.store.port import D
 from shared.store.sqlite import SqliteEngine, SqliteStore
-from tests.notifications.bench import a_key, created, partner, prescriber, running_bench
 from tests.notifications.receiver import Receiver
+from tests.notifications.workbench import a_key, created, partner, prescriber, running_bench
 from tests.support.clock import ManualClock
 
 REFRESHING = ("dispatcher", "subscription refresh")

@@ -15,7 +15,7 @@ from services.referral.sealing import Sealing
 from shared.bus.topics import Topic
 from shared.events.cases import CaseErased, CaseErasing
 from shared.events.referrals import ReferralCancelled
-from shared.http.idempotency import RequestKey
+from shared.idempotency import RequestKey
 from shared.security.caller import Act, Caller, Scope
 from shared.vault import port as vault_port
 from tests.referral.material import (

@@ -6,7 +6,7 @@ import pytest
 
 from services.referral.repository import ABANDONED_AFTER, Referrals
 from shared.bus.topics import Topic
-from shared.http.idempotency import RequestKey
+from shared.idempotency import RequestKey
 from shared.security.caller import Caller
 from tests.referral.material import created, problem, referral_body, tell_venue
 from tests.support.clock import NOON

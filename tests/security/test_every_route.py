@@ -64,13 +64,14 @@ def services_routes(platform: PlatformUnderTest) -> dict[str, APIRoute]:
 
 
 def process_routes(platform: PlatformUnderTest) -> set[str]:
-    """Return the routes that the process itself serves."""
+    """Return the routes that the process serves, its own and those of its services."""
     found = set()
     for route in platform.platform.app.routes:
         if isinstance(route, Mount):
             found.add(f"MOUNT {route.path}")
         elif isinstance(route, APIRoute | Route):
-            found |= {f"{method} {route.path}" for method in route.methods or () if method != "HEAD"}
+            path = route.path.replace(":path}", "}")
+            found |= {f"{method} {path}" for method in route.methods or () if method != "HEAD"}
     return found
 
 

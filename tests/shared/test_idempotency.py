@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.http.auth import requires
-from shared.http.idempotency import (
+from shared.http.idempotency import Idempotent
+from shared.idempotency import (
     KEPT_COMMANDS,
     CommandRecord,
     IdempotencyKeyReused,
-    Idempotent,
     RequestKey,
     already_done,
     check_same_request,

@@ -490,7 +490,7 @@ class TestGroupCommit:
             store = storage.store("agenda")
             await store.get(Note, "x")
             woken = asyncio.Event()
-            storage.engine.on_published(woken.set)
+            storage.engine.on_published(lambda _topics: woken.set())
             armed = True
             adding = asyncio.create_task(store.add(a_note(), [numbered(1)]))
             await held.wait()
@@ -507,7 +507,7 @@ class TestGroupCommit:
         store = engine.store("agenda")
         await store.get(Note, "x")
 
-        def fail() -> None:
+        def fail(_topics: frozenset[Topic]) -> None:
             raise KeyError("bug")
 
         engine.on_published(fail)

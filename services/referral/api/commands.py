@@ -26,8 +26,9 @@ from services.referral.requests import (
 from services.referral.transitions import Command
 from shared.http.auth import acts
 from shared.http.components import component
-from shared.http.idempotency import IdempotencyKeyReused, Idempotent
+from shared.http.idempotency import Idempotent
 from shared.http.problems import documented
+from shared.idempotency import IdempotencyKeyReused
 from shared.security.caller import Act, Scope
 
 router = APIRouter(

@@ -23,9 +23,10 @@ from services.referral.requests import CreateReferral, ReferralsQuery
 from services.referral.views import ReferralDetail, ReferralSummary, ReferralView
 from shared.http.auth import acts, requires
 from shared.http.components import component
-from shared.http.idempotency import IdempotencyKeyReused, Idempotent
+from shared.http.idempotency import Idempotent
 from shared.http.paging import ListOf
 from shared.http.problems import documented
+from shared.idempotency import IdempotencyKeyReused
 from shared.security.caller import Act, Caller, Scope
 from shared.store.port import InvalidCursor
 from shared.vault.port import CaseErased, UnknownCase

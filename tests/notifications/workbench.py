@@ -22,7 +22,7 @@ from shared.events.envelope import Event, decode
 from shared.events.payload import Payload
 from shared.events.referrals import ReferralAccepted, ReferralCreated, ReferralMoved
 from shared.events.vocabulary import ActorKind, AgeBand, Need, ReferralKind, ReferralState, Urgency
-from shared.http.idempotency import RequestKey
+from shared.idempotency import RequestKey
 from shared.ids import RandomIds
 from shared.security.caller import Act, Caller, Scope
 from shared.service import Kit, Service
