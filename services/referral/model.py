@@ -315,6 +315,7 @@ def _event(moved: Referral, order: Order, move: Move, previous: ReferralState, c
         "on_behalf_of_venue": actor.on_behalf_of_venue,
         "channel": actor.channel,
         "reason": told.reason,
+        "departement": moved.opening.departement,
         "appointment_at": told.appointment.at if told.appointment else None,
         "attendance": told.attendance,
         "outcome": told.outcome,

@@ -89,6 +89,8 @@ class ReferralMoved(_ReferralEvent):
     """How the answer reached us."""
     reason: ReferralReason | None = None
     """Coded reason, where the move needs one."""
+    departement: Departement | None = None
+    """Where the person lives, as at the creation."""
 
 
 class ReferralAcknowledged(ReferralMoved):
