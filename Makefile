@@ -1,7 +1,7 @@
 # Doors of the project; `make help` lists them. They need only Python >= 3.11 and make.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11 python; do $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 BIN := .venv/bin
 T ?= tests
 
@@ -44,7 +44,7 @@ clean: ## remove the environment and what runs left behind
 	rm -rf .venv var .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Relais needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. Try: make PYTHON=/path/to/python3.12 ...")'
+	@test -n "$(PYTHON)" || { echo 'Relais needs Python 3.11 or newer, and none was found. Try: make PYTHON=/path/to/python3.12 ...' >&2; exit 2; }
 	@$(PYTHON) -m venv .venv
 	@touch $@
 
