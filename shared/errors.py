@@ -4,7 +4,10 @@ A subclass takes facts in its `__init__`, builds one clear sentence, and states 
 `shared.http.problems` is the only place that turns one into an RFC 9457 answer; a 500 always means a bug.
 """
 
+import re
 from typing import Any, ClassVar
+
+_OWN_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class RelaisError(Exception):
@@ -29,4 +32,13 @@ class NotFound(RelaisError):
     status = 404
 
     def __init__(self, kind: str, identifier: str) -> None:
-        super().__init__(f"There is no {kind} {identifier} that this client may see.")
+        super().__init__(f"There is no {kind} {own_id_or_nothing(identifier)}that this client may see.")
+
+
+def own_id_or_nothing(identifier: str) -> str:
+    """Return an id and a space when it is shaped like ours: what else stands in a path may be about a person.
+
+    >>> own_id_or_nothing("0017d487-0f4a-5d72-8051-ab7c61bc7af6"), own_id_or_nothing("Mme Lefevre")
+    ('0017d487-0f4a-5d72-8051-ab7c61bc7af6 ', '')
+    """
+    return f"{identifier} " if _OWN_ID.fullmatch(identifier) else ""

@@ -12,7 +12,7 @@ Promises of every engine (`tests/contract/vault.py`):
 
 from typing import Protocol
 
-from shared.errors import RelaisError, Unavailable
+from shared.errors import RelaisError, Unavailable, own_id_or_nothing
 
 
 class VaultError(RelaisError):
@@ -25,7 +25,7 @@ class UnknownCase(VaultError):
     status = 404
 
     def __init__(self, case_id: str) -> None:
-        super().__init__(f"There is no case {case_id} that this client may see.")
+        super().__init__(f"There is no case {own_id_or_nothing(case_id)}that this client may see.")
 
 
 class CaseErased(VaultError):

@@ -61,11 +61,12 @@ class TestRefusals:
             await platform.client("pimms-93", scopes=[Scope.REFERRALS_WRITE], venues=[VENUE]),
             await platform.client(scopes=[Scope.REFERRALS_READ, Scope.REFERRALS_ANSWER]),
         ]
-        unknown = await command(strangers[0], "nowhere", "accept")
+        nowhere = "00000000-0000-4000-8000-000000000000"
+        unknown = await command(strangers[0], nowhere, "accept")
         for stranger in strangers:
             answer = await command(stranger, referral_id, "accept")
             assert problem(answer) == (404, "unknown-referral")
-            assert answer.text.replace(referral_id, "") == unknown.text.replace("nowhere", "")
+            assert answer.text.replace(referral_id, "") == unknown.text.replace(nowhere, "")
 
     async def test_a_prescriber_answers_only_on_behalf_of_the_venue(self, cpam: ApiClient) -> None:
         referral_id = (await created(cpam))["id"]

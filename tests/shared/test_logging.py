@@ -17,6 +17,7 @@ from shared.observability.tracing import continue_trace
 
 NIR = "2 69 05 99 123 456 62"
 COMPACT = "269059912345662"
+OWN_ID = "0017d487-0f4a-5d72-8051-ab7c61bc7af6"
 
 
 @pytest.fixture
@@ -104,6 +105,6 @@ def test_a_traceback_shows_where_and_which_class_but_no_value(lines: Any) -> Non
 
 
 def test_an_error_of_ours_keeps_its_message(lines: Any) -> None:
-    structlog.get_logger().error("a.thing.failed", exc_info=NotFound("venue", "v-1"))
+    structlog.get_logger().error("a.thing.failed", exc_info=NotFound("venue", OWN_ID))
     (line,) = lines()
-    assert "NotFound: There is no venue v-1" in line["exception"]
+    assert f"NotFound: There is no venue {OWN_ID}" in line["exception"]

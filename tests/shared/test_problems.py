@@ -9,6 +9,7 @@ from tests.support.asgi import ask
 
 APP = surface()
 NIR = "269059912345662"
+OWN_ID = "0017d487-0f4a-5d72-8051-ab7c61bc7af6"
 PERSON = "Mme Lefevre, 12 rue des Lilas"
 
 
@@ -63,14 +64,21 @@ async def test_an_unknown_name_that_looks_like_a_field_is_told_so_that_it_can_be
     assert [error["field"] for error in answer.json["errors"]] == ["body.sizes"]
 
 
+@pytest.mark.parametrize("sent", [NIR, "Mme%20Lefevre", "Lefevre"])
+async def test_an_id_that_is_none_of_ours_is_not_given_back(sent: str) -> None:
+    answer = await ask(APP, "GET", f"/v1/things/{sent}")
+    assert answer.status == 404
+    assert answer.json["detail"] == "There is no thing that this client may see."
+
+
 async def test_an_error_of_ours_says_what_it_is() -> None:
-    answer = await ask(APP, "GET", "/v1/things/abc")
+    answer = await ask(APP, "GET", f"/v1/things/{OWN_ID}")
     assert answer.status == 404
     assert answer.json == {
         "type": "/problems/not-found",
         "title": "Not found",
         "status": 404,
-        "detail": "There is no thing abc that this client may see.",
+        "detail": f"There is no thing {OWN_ID} that this client may see.",
     }
 
 
