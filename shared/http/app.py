@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import HTMLResponse, Response
 
 from shared.http.auth import TokenVerifier
-from shared.http.middleware import LimitedBody, Observed
+from shared.http.middleware import LimitedBody, Observed, Unkept
 from shared.http.problems import install_problem_handlers
 from shared.observability.health import Health, Level
 
@@ -48,6 +48,7 @@ def build_app(
         app.router.routes.extend(router.routes)
     _add_process_routes(app, health, ready, asyncapi)
     app.add_middleware(LimitedBody, limit_bytes=BODY_LIMIT_BYTES, larger=LARGER_BODIES)
+    app.add_middleware(Unkept)
     app.add_middleware(Observed)
     return app
 

@@ -1,4 +1,4 @@
-"""What happens around every request: the trace it belongs to, its metrics and log line, and the size of its body."""
+"""What happens around every request: the trace it belongs to, its metrics and log line, the size of its body, who may keep the answer."""
 
 import time
 
@@ -15,6 +15,8 @@ log = structlog.get_logger()
 SLOW_SECONDS = 1.0
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+_NO_STORE = (b"cache-control", b"no-store")
+_NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 
 
 class BodyTooLarge(RelaisError):
@@ -69,6 +71,34 @@ def _observe(scope: Scope, status: int, seconds: float) -> None:
             status=status,
             duration_ms=round(seconds * 1000),
         )
+
+
+class Unkept:
+    """Says of each answer that it is what it says it is and, under `/v1/`, that nobody on its way keeps a copy of it.
+
+    What the API answers is often about a person; a route that knows better sets `Cache-Control` itself.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        api = scope["path"].startswith("/v1/")
+
+        async def unkept_send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                names = {name for name, _ in message["headers"]}
+                added = [_NO_SNIFFING] if _NO_SNIFFING[0] not in names else []
+                if api and _NO_STORE[0] not in names:
+                    added.append(_NO_STORE)
+                message = {**message, "headers": [*message["headers"], *added]}
+            await send(message)
+
+        await self._app(scope, receive, unkept_send)
 
 
 class LimitedBody:

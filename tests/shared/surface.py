@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, FastAPI, Query, Request
+from fastapi import APIRouter, FastAPI, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.errors import NotFound, Unavailable
@@ -83,6 +83,11 @@ async def bug() -> None:
 @router.get("/undeclared")
 async def undeclared() -> None:
     raise UndeclaredQuery("notes", "by_mood", "declared: ['by_age']")
+
+
+@router.get("/kept")
+async def kept() -> Response:
+    return Response(headers={"Cache-Control": "max-age=60"})
 
 
 @router.get("/trace")

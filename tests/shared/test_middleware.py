@@ -1,4 +1,4 @@
-"""What happens around every request: the size of its body, its metrics, its trace."""
+"""What happens around every request: the size of its body, who may keep the answer, its metrics, its trace."""
 
 import asyncio
 import re
@@ -50,6 +50,22 @@ class TestBodies:
     async def test_no_method_goes_round_the_limit(self) -> None:
         answer = await ask(APP, "DELETE", "/v1/raw", headers={"content-length": str(BODY_LIMIT_BYTES + 1)})
         assert answer.status == 413
+
+
+class TestKeeping:
+    @pytest.mark.parametrize("path", ["/v1/things", "/v1/things/abc", "/v1/nowhere"])
+    async def test_nobody_on_the_way_keeps_what_the_api_answers(self, path: str) -> None:
+        headers = (await ask(APP, "GET", path)).headers
+        assert headers["cache-control"] == "no-store"
+        assert headers["x-content-type-options"] == "nosniff"
+
+    async def test_what_a_route_says_itself_stands(self) -> None:
+        assert (await ask(APP, "GET", "/v1/kept")).headers["cache-control"] == "max-age=60"
+
+    async def test_public_pages_may_be_kept(self) -> None:
+        headers = (await ask(APP, "GET", "/docs")).headers
+        assert "cache-control" not in headers
+        assert headers["x-content-type-options"] == "nosniff"
 
 
 class TestMetrics:
