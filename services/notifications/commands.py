@@ -30,6 +30,7 @@ from shared.errors import NotFound
 from shared.events.payload import Departement, NodePath, Payload
 from shared.idempotency import RequestKey, already_done, check_same_request, remember
 from shared.security.caller import Act, Caller, Owner, covers
+from shared.security.nir import WithoutNir
 from shared.settings import PlatformSettings
 from shared.store.port import AlreadyExists
 
@@ -39,7 +40,7 @@ MAX_SUBSCRIPTIONS = 100
 """For each institution or partner: every event is matched against them, and each may be called for it."""
 
 EventType = Annotated[str, Field(min_length=1, max_length=100)]
-VenueId = Annotated[str, Field(min_length=1, max_length=100)]
+VenueId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$"), WithoutNir]
 
 
 class InvalidSubscription(NotificationsError):

@@ -23,7 +23,8 @@ from shared.security.nir import WithoutNir
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,39}$"), WithoutNir]
 """An institution's own code for a notice or a register entry: never free text, since it is kept in clear."""
 
-VenueId = Annotated[str, Field(min_length=1, max_length=100)]
+VenueId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,100}$"), WithoutNir]
+"""A venue's id, as the directory gave it. Kept in clear and after an erasure: no text about a person slips in."""
 
 
 class _Record(BaseModel):

@@ -41,6 +41,8 @@ ROUTES = [
 
 REFUSED: list[dict[str, Any]] = [
     {"event_types": []},
+    {"venue_ids": ["269059912345662"]},
+    {"venue_ids": ["Mme Lefevre"]},
     {"event_types": ["fr.relais.referral.invented.v1"]},
     {"event_types": ["fr.relais.case.erased.v1"]},
     {"event_types": ["fr.relais.venue.snapshot.v1"]},

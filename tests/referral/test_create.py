@@ -80,6 +80,7 @@ DO_NOT_FIT: list[tuple[dict[str, Any], str]] = [
 
 HOLD_A_NIR: list[dict[str, Any]] = [
     {"summary": f"Numéro {NIR} au dossier"},
+    {"venue_id": NIR.replace(" ", "")},
     {"availability": NIR},
     {"client_reference": NIR.replace(" ", "")},
     {"contact": contact_body(name=NIR)},
@@ -175,6 +176,13 @@ class TestRefusals:
             assert len(answer.json["errors"]) == 1
             assert NIR not in answer.text
             assert NIR.replace(" ", "") not in answer.text
+
+    async def test_a_recipient_is_an_id_and_never_a_text_about_somebody(self, cpam: ApiClient) -> None:
+        for text in (NIR.replace(" ", ""), NIR, "Mme Exemple"):
+            agreement = agreement_body(recipients=[{"venue_id": VENUE}, {"venue_id": text}])
+            answer = await cpam.post(PATH, referral_body(agreement=agreement))
+            assert answer.status == 422, text
+            assert text not in answer.text
 
 
 class TestCreation:
