@@ -1,6 +1,7 @@
 """Serving a platform on its port until a signal says stop."""
 
 import asyncio
+import errno
 import signal
 import socket
 from collections.abc import Iterator
@@ -24,6 +25,15 @@ class PortInUse(RelaisError):
         )
 
 
+class AddressUnusable(RelaisError):
+    """The host's name or address is none of this machine, or the port needs more rights."""
+
+    def __init__(self, host: str, port: int, why: str) -> None:
+        super().__init__(
+            f"Port {port} of {host} can't be listened on: {why}. Check RELAIS_HOST and RELAIS_PORT."
+        )
+
+
 class _Server(uvicorn.Server):
     """A server that leaves signals to us: the platform is stopped after it, in order."""
 
@@ -37,11 +47,14 @@ def listen(settings: PlatformSettings) -> socket.socket:
 
     Raises:
         PortInUse: somebody else has it.
+        AddressUnusable: nobody could have it.
     """
     try:
         return socket.create_server((settings.host, settings.port), backlog=2048)
     except OSError as error:
-        raise PortInUse(settings.host, settings.port) from error
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUse(settings.host, settings.port) from error
+        raise AddressUnusable(settings.host, settings.port, error.strerror or "it is no address") from error
 
 
 async def serve(platform: Platform, listener: socket.socket) -> None:
