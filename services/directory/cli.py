@@ -8,6 +8,7 @@ import asyncio
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -39,7 +40,7 @@ async def import_file(
     size = (await asyncio.to_thread(path.stat)).st_size
     begun = await imports.add(Import(id=ids.new(), created_at=clock.now(), source=source, owner=owner))
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TimeRemainingColumn(),
@@ -55,7 +56,7 @@ async def import_file(
 
 def _print(ended: Import, entries: list[ReportEntry], console: Console) -> None:
     if ended.state is not ImportState.COMPLETED:
-        console.print(f"[bold red]{ended.state}[/]: {ended.refusal}")
+        console.print(f"[bold red]{ended.state}[/]: {_plain(ended.refusal)}")
         return
     counts = ended.counts
     console.print(
@@ -71,5 +72,10 @@ def _print(ended: Import, entries: list[ReportEntry], console: Console) -> None:
         return
     table = Table("row", "field", "rule", "outcome", "value")
     for entry in entries:
-        table.add_row(str(entry.row), entry.field or "", entry.rule, entry.severity, entry.value or "")
+        table.add_row(str(entry.row), _plain(entry.field), entry.rule, entry.severity, _plain(entry.value))
     console.print(table)
+
+
+def _plain(said: str | None) -> str:
+    """Return what a file says so that a terminal shows it and obeys none of it, be it markup or a control code."""
+    return escape("".join(sign if sign.isprintable() else "�" for sign in said or ""))

@@ -63,6 +63,7 @@ def wire(kit: Kit) -> Service:
             ImportDesk: ImportDesk(queue=queue, imports=imports, venues=venues, clock=kit.clock),
             Importer: importer,
             ImportRepository: imports,
+            VenueRepository: venues,
             MatchRepository: stored,
             Matches: matches,
             VenueIndex: index,
