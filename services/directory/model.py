@@ -15,6 +15,7 @@ from uuid import UUID, uuid5
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shared.events.vocabulary import Modality, Public
+from shared.security.nir import WithoutNir
 
 # Two venues of two producers may carry the same local id: Relais's own id is drawn from both names.
 VENUE_NAMESPACE = UUID("6f1c2a0e-6f3e-5d2f-9a64-0d9b6c3c7a11")
@@ -106,9 +107,9 @@ class Access(StrEnum):
     PRESCRIPTION = "Envoyer un mail avec une fiche de prescription"
 
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT), WithoutNir]
 LocalId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=300), WithoutNir]
 Postcode = Annotated[str, StringConstraints(pattern=r"^\d{5}$")]
 InseeCode = Annotated[str, StringConstraints(pattern=r"^([013-9]\d|2[AB1-9])\d{3}$")]
 Phone = Annotated[str, StringConstraints(pattern=r"^\+(33|590|594|262|596|269|687|689|508|681)\d{6,9}$")]
@@ -140,7 +141,9 @@ class VenueRecord(BaseModel):
     courriels: tuple[Mail, ...] = ()
     site_web: tuple[Url, ...] = ()
     horaires: Text | None = None
-    presentation_resume: Annotated[str, StringConstraints(min_length=1, max_length=280)] | None = None
+    presentation_resume: (
+        Annotated[str, StringConstraints(min_length=1, max_length=280), WithoutNir] | None
+    ) = None
     presentation_detail: Text | None = None
     source: Name | None = None
     itinerance: tuple[Itinerance, ...] = ()
@@ -222,6 +225,7 @@ class Rule(StrEnum):
     VALUE_NORMALISED = "value_normalised"
     TOO_MANY_VALUES = "too_many_values"
     BAD_FORMAT = "bad_format"
+    SOCIAL_SECURITY_NUMBER = "social_security_number"
     BAD_DATE = "bad_date"
     DATE_IN_FUTURE = "date_in_future"
     COORDINATES_SWAPPED = "coordinates_swapped"

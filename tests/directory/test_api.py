@@ -97,6 +97,8 @@ class TestVenues:
             ({"telephone": "01 02"}, "body.telephone"),
             ({"couleur": "bleu"}, "body.couleur"),
             ({"latitude": 120}, "body.latitude"),
+            ({"nom": "Chez Mme X 2 69 05 99 123 456 62"}, "body.nom"),
+            ({"presentation_detail": "269059912345662"}, "body.presentation_detail"),
         ],
     )
     async def test_a_bad_field_is_named(self, platform: PlatformUnderTest, change: dict, field: str) -> None:

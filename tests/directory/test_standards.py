@@ -95,6 +95,17 @@ class TestHeader:
 
 
 class TestRows:
+    def test_a_social_security_number_is_dropped_and_not_repeated(self) -> None:
+        results = read(
+            csv_of(cells(presentation_detail="voir 2 69 05 99 123 456 62", typologie="269059912345662|BIB"))
+        )
+        assert said(results) == [
+            (2, "typologie", "social_security_number", "dropped"),
+            (2, "presentation_detail", "social_security_number", "dropped"),
+        ]
+        assert "69" not in repr(results[0].notes)
+        assert (results[0].record.presentation_detail, results[0].record.typologie) == (None, ("BIB",))
+
     def test_bad_rows_do_not_stop_the_file(self) -> None:
         good, end = csv_of(cells()), csv_of(cells(id="last")).split(b"\n", 1)[1]
         content = good + b"too,short\n" + b"x" + b",y" * 40 + b"\n" + end

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from services.directory.model import LISTS, MAX_TEXT, Label, ReportEntry, Rule, Service, Severity
 from services.directory.standards.notes import entry
+from shared.security.nir import contains_nir
 
 MAX_VALUES = 60
 """Values kept of a list: the longest closed list has eleven; the rest of a runaway cell is dropped and said."""
@@ -37,10 +38,16 @@ class Cell:
 
 
 def clean_text(cell: Cell) -> str | None:
-    """A text without outer blanks; over 10,000 characters it is dropped, not cut: half a text may lie."""
+    """A text without outer blanks; over 10,000 characters it is dropped, not cut: half a text may lie.
+
+    One that holds a social-security number is dropped too, and the report does not repeat it.
+    """
     text = cell.text.strip()
     if len(text) > MAX_TEXT:
         cell.note(Rule.CELL_TOO_LONG, Severity.DROPPED)
+        return None
+    if contains_nir(text):
+        cell.note(Rule.SOCIAL_SECURITY_NUMBER, Severity.DROPPED, value="")
         return None
     return text or None
 
@@ -202,6 +209,8 @@ def clean_names(cell: Cell) -> tuple[str, ...]:
     for part in _parts(cell, r"\|"):
         if len(part) > 300:
             cell.note(Rule.CELL_TOO_LONG, Severity.DROPPED, part)
+        elif contains_nir(part):
+            cell.note(Rule.SOCIAL_SECURITY_NUMBER, Severity.DROPPED, value="")
         else:
             kept.append(part)
     return tuple(dict.fromkeys(kept))
