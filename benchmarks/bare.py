@@ -3,7 +3,6 @@
 import asyncio
 import queue
 import threading
-import time
 from pathlib import Path
 
 import apsw
@@ -54,18 +53,3 @@ class BareGroupCommit:
 def _answer(batch: list[_Waiting]) -> None:
     for _, future in batch:
         future.set_result(None)
-
-
-async def grouped_writes(path: Path, row_bytes: int, writes: int = 20_000) -> float:
-    """Return rows per second of `CALLERS` callers, each awaiting its own commit."""
-    bare = BareGroupCommit(path, ["CREATE TABLE rows (id TEXT PRIMARY KEY, body TEXT)"])
-    numbers, body, started = iter(range(writes)), "x" * row_bytes, time.perf_counter()
-
-    async def caller() -> None:
-        for number in numbers:
-            await bare.write(("INSERT INTO rows VALUES (?, ?)", (f"{number:036d}", body)))
-
-    await asyncio.gather(*(caller() for _ in range(CALLERS)))
-    rate = writes / (time.perf_counter() - started)
-    bare.close()
-    return rate

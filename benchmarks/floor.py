@@ -19,6 +19,7 @@ from joserfc.jwk import ECKey, KeySet
 
 from benchmarks.bare import BareGroupCommit
 from benchmarks.chain_client import WORKERS
+from services.server import calm_collector
 from shared.clock import SystemClock
 from shared.http.auth import requires
 from shared.ids import RandomIds
@@ -26,6 +27,7 @@ from shared.security.caller import Caller, Scope
 from shared.security.tokens import JwtVerifier
 
 LANES = 3
+Token = Annotated[Caller, requires(Scope.REFERRALS_WRITE)]
 SQL = "INSERT INTO rows (id, body) VALUES (?, ?)"
 SCHEMA = ["CREATE TABLE rows (id TEXT PRIMARY KEY, body TEXT)"]
 
@@ -65,22 +67,23 @@ def build(config: dict[str, Any]) -> FastAPI:  # noqa: C901 - one closure a rout
         _caller: Annotated[Caller, requires(Scope.REFERRALS_WRITE)],
     ) -> dict[str, str]:
         await request.body()
+        writes, webhooks = int(request.query_params["writes"]), int(request.query_params["webhooks"])
         for lane in range(LANES):
-            later(one_after_the_other((writes - 1) * (lane + 1) // LANES - (writes - 1) * lane // LANES))
+            later(
+                one_after_the_other(
+                    max(0, writes - 1) * (lane + 1) // LANES - max(0, writes - 1) * lane // LANES
+                )
+            )
         for _ in range(webhooks):
             later(send())
-        await write()
+        if writes:
+            await write()
         return {"answer": answer}
 
     @app.post("/bare")
-    async def bare(request: Request) -> dict[str, str]:
+    async def bare(request: Request, _caller: Token) -> dict[str, str]:
         await request.body()
         return {"answer": answer}
-
-    @app.post("/webhooks")
-    async def webhooks(count: int) -> dict[str, int]:
-        await asyncio.gather(*(send() for _ in range(count)))
-        return {"sent": count}
 
     @app.get("/drain")
     async def drain() -> dict[str, int]:
@@ -94,6 +97,7 @@ def build(config: dict[str, Any]) -> FastAPI:  # noqa: C901 - one closure a rout
 async def serve(config: dict[str, Any]) -> None:
     """Serve until the process is ended."""
     app = build(config)
+    calm_collector()
     await uvicorn.Server(
         uvicorn.Config(
             app,

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import signal
 import socket
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from shared.errors import RelaisError
 from shared.settings import PlatformSettings
 
 GRACE_SECONDS = 10
+GARBAGE_THRESHOLDS = (20_000, 50, 100)
+"""Python looks for cycles every 700 new objects, a handful of requests' worth: 15 % of all CPU here. At 20,000 a look takes about 2 ms."""
 
 
 class PortInUse(RelaisError):
@@ -57,6 +60,13 @@ def listen(settings: PlatformSettings) -> socket.socket:
         raise AddressUnusable(settings.host, settings.port, error.strerror or "it is no address") from error
 
 
+def calm_collector() -> None:
+    """Let the garbage collector leave alone what start made, which lives as long as the process, and look less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
+
+
 async def serve(platform: Platform, listener: socket.socket) -> None:
     """Answer requests until SIGINT or SIGTERM, then let those under way end, then stop the platform."""
     config = uvicorn.Config(
@@ -74,6 +84,7 @@ async def serve(platform: Platform, listener: socket.socket) -> None:
     def ask_to_stop() -> None:
         server.should_exit = True
 
+    calm_collector()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, ask_to_stop)
