@@ -5,6 +5,7 @@ The floor is given what one chain cost the product in the same run: requests, wr
 
 import asyncio
 import json
+import statistics
 import subprocess
 import sys
 import time
@@ -145,8 +146,14 @@ async def measure_chain(client: ChainClient, http: aiohttp.ClientSession, folder
             for _ in range(REPEATS)
         ]
         headers = {"Authorization": f"Bearer {token}"}
-        bare = await posts(http, f"{base}/bare", cost.body_bytes, headers)
-        empty = await posts(http, f"{base}/chain?writes=0&webhooks=0", cost.body_bytes, headers)
+        probes = [
+            (
+                await posts(http, f"{base}/chain?writes=0&webhooks=0", cost.body_bytes, headers),
+                await posts(http, f"{base}/bare", cost.body_bytes, headers),
+            )
+            for _ in range(REPEATS)
+        ]
+    empty, bare = (statistics.median(rates) for rates in zip(*probes, strict=True))
     refuse_low_floor("chain_vs_floor, its requests without writes", empty, bare)
     return ratio_of(
         "chain_vs_floor",

@@ -7,7 +7,7 @@ import aiohttp
 
 from benchmarks.chain_client import WORKERS
 
-REQUESTS = 3_000
+REQUESTS = 1_500
 SHARE = 0.8
 
 
