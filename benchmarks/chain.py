@@ -98,8 +98,8 @@ async def floor_rate(http: aiohttp.ClientSession, base: str, token: str, cost: C
 
     async def work() -> None:
         for _ in numbers:
-            for params in plan:
-                async with http.post(f"{base}/chain", data=body, headers=headers, params=params) as answer:
+            for query in plan:
+                async with http.post(f"{base}/chain?{query}", data=body, headers=headers) as answer:
                     await answer.read()
 
     await asyncio.gather(*(work() for _ in range(WORKERS)))
@@ -108,15 +108,13 @@ async def floor_rate(http: aiohttp.ClientSession, base: str, token: str, cost: C
     return chains / (time.perf_counter() - started)
 
 
-def _spread(requests: int, writes: int, webhooks: int) -> list[dict[str, int]]:
+def _spread(requests: int, writes: int, webhooks: int) -> list[str]:
     """Share a chain's writes and webhooks out over its requests."""
 
     def share(total: int, number: int) -> int:
         return total * (number + 1) // requests - total * number // requests
 
-    return [
-        {"writes": share(writes, number), "webhooks": share(webhooks, number)} for number in range(requests)
-    ]
+    return [f"{share(writes, number)}-{share(webhooks, number)}" for number in range(requests)]
 
 
 async def _ready(http: aiohttp.ClientSession, base: str) -> None:
@@ -148,7 +146,7 @@ async def measure_chain(client: ChainClient, http: aiohttp.ClientSession, folder
         headers = {"Authorization": f"Bearer {token}"}
         probes = [
             (
-                await posts(http, f"{base}/chain?writes=0&webhooks=0", cost.body_bytes, headers),
+                await posts(http, f"{base}/chain?0-0", cost.body_bytes, headers),
                 await posts(http, f"{base}/bare", cost.body_bytes, headers),
             )
             for _ in range(REPEATS)
