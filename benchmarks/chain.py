@@ -100,6 +100,7 @@ async def floor_rate(http: aiohttp.ClientSession, base: str, token: str, cost: C
         for _ in numbers:
             for query in plan:
                 async with http.post(f"{base}/chain?{query}", data=body, headers=headers) as answer:
+                    answer.raise_for_status()
                     await answer.read()
 
     await asyncio.gather(*(work() for _ in range(WORKERS)))

@@ -63,7 +63,6 @@ def build(config: dict[str, Any]) -> FastAPI:  # noqa: C901 - one closure a rout
     async def chain(request: Request, _caller: Token) -> dict[str, str]:
         await request.body()
         writes, webhooks = map(int, request.scope["query_string"].split(b"-"))
-        writes, webhooks = int(request.query_params["writes"]), int(request.query_params["webhooks"])
         for lane in range(LANES):
             later(
                 one_after_the_other(

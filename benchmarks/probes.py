@@ -34,6 +34,7 @@ async def posts(
     async def work() -> None:
         for _ in numbers:
             async with http.post(url, data=body, headers=headers) as answer:
+                answer.raise_for_status()
                 await answer.read()
 
     await asyncio.gather(*(work() for _ in range(WORKERS)))
