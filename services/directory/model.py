@@ -7,6 +7,7 @@ yes nor a no. Nothing here reads a file, a clock or a store.
 Source: schema.json of LaMednum/standard-mediation-num, v1.0.2 (etalab-2.0).
 """
 
+import re
 from datetime import date
 from enum import StrEnum
 from typing import Annotated
@@ -107,6 +108,7 @@ class Access(StrEnum):
     PRESCRIPTION = "Envoyer un mail avec une fiche de prescription"
 
 
+_DEPARTEMENT = re.compile(r"0[1-9]|[1-8]\d|9[0-5]|2[AB]|97[1-8]|98[4-9]")
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT), WithoutNir]
 LocalId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=300), WithoutNir]
@@ -191,14 +193,15 @@ LISTS: dict[str, type[StrEnum]] = {
 
 
 def departement_of(code: str | None) -> str | None:
-    """Département of an INSEE code or a postcode; a Corsican postcode (`20…`) gives `20`, the old number.
+    """Département of an INSEE code or a postcode; None where there is none: abroad (`99…`), a Corsican postcode (`20…`).
 
-    >>> departement_of("93008"), departement_of("97411"), departement_of(None)
-    ('93', '974', None)
+    >>> departement_of("93008"), departement_of("97411"), departement_of("99138"), departement_of("20200")
+    ('93', '974', None, None)
     """
     if not code:
         return None
-    return code[:3] if code[:2] in ("97", "98") else code[:2]
+    found = code[:3] if code[:2] in ("97", "98") else code[:2]
+    return found if _DEPARTEMENT.fullmatch(found) else None
 
 
 def venue_id(source: str, local_id: str) -> str:
