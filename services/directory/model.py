@@ -193,10 +193,10 @@ LISTS: dict[str, type[StrEnum]] = {
 
 
 def departement_of(code: str | None) -> str | None:
-    """Département of an INSEE code or a postcode; None where there is none: abroad (`99…`), a Corsican postcode (`20…`).
+    """Département of an INSEE code or a postcode; None abroad (`99…`). A Corsican postcode gives `20`, the old number.
 
     >>> departement_of("93008"), departement_of("97411"), departement_of("99138"), departement_of("20200")
-    ('93', '974', None, None)
+    ('93', '974', None, '20')
     """
     if not code:
         return None
