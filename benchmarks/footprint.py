@@ -16,14 +16,16 @@ from deploy.demo.host import Host
 from services.directory.cli import import_file
 from services.directory.importing import Importer
 from services.directory.repository import ImportRepository
+from services.identity.bootstrap import Demonstration
 from services.platform import Platform
+from services.trial import demonstration
 from shared.security.caller import Owner
 
 VENUES = 50_000
 CHAINS = 40
 
 
-async def _import_grown(host: Host, path: Path) -> None:
+async def _import_grown(host: Host, path: Path) -> Demonstration:
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = grow(VENUES)
         first = next(rows)
@@ -43,7 +45,9 @@ async def _import_grown(host: Host, path: Path) -> None:
         console=Console(quiet=True),
         shown_entries=0,
     )
+    clients = await demonstration(platform)  # again: the venues near Bobigny are others now
     await platform.stop()
+    return clients
 
 
 def _resident_mib(host: Host) -> float:
@@ -55,8 +59,8 @@ def _resident_mib(host: Host) -> float:
 async def measure(folder: Path) -> Measure:
     """Import, start in a process of its own, run chains, read the resident memory."""
     host = Host(folder / "large")
-    clients = await host.prepare(Console(quiet=True))
-    await _import_grown(host, folder / "grown.csv")
+    await host.prepare(Console(quiet=True))
+    clients = await _import_grown(host, folder / "grown.csv")
     host.start()
     try:
         async with aiohttp.ClientSession(timeout=TIMEOUT) as http:
