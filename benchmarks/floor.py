@@ -63,12 +63,10 @@ def build(config: dict[str, Any]) -> FastAPI:  # noqa: C901 - one closure a rout
     async def chain(request: Request, _caller: Token) -> dict[str, str]:
         await request.body()
         writes, webhooks = map(int, request.scope["query_string"].split(b"-"))
+        rest = range(writes - 1)
         for lane in range(LANES):
-            later(
-                one_after_the_other(
-                    max(0, writes - 1) * (lane + 1) // LANES - max(0, writes - 1) * lane // LANES
-                )
-            )
+            if count := len(rest[lane::LANES]):
+                later(one_after_the_other(count))
         for _ in range(webhooks):
             later(send())
         if writes:
