@@ -69,7 +69,7 @@ def main() -> int:
         "python": platform.python_version(),
         "date": when.date().isoformat(),
     }
-    where = f"Commit {context['commit']}, {context['cores']} cores, Python {context['python']}, {context['date']}; medians of five repeats."
+    where = f"Commit {context['commit']}, {context['cores']} cores, Python {context['python']}, {context['date']}; rates and ratios are medians of five repeats, latency and memory one run each."
     results = {**context, "measures": [one.to_json() for one in measures]}
     (HERE / "results.json").write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
     text = table(measures, where)
