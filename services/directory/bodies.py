@@ -17,16 +17,9 @@ from services.directory.matching.model import (
     Reason,
     RuleCode,
 )
-from services.directory.model import (
-    ImportCounts,
-    ImportState,
-    InseeCode,
-    ReportEntry,
-    Service,
-    VenueRecord,
-)
+from services.directory.model import ImportCounts, ImportState, InseeCode, ReportEntry, VenueRecord
 from shared.events.matches import NeedCoverage
-from shared.events.vocabulary import Adaptation, Modality, Need, Profile, Public, Urgency
+from shared.events.vocabulary import Adaptation, Modality, Need, Profile, Public, StandardService, Urgency
 from shared.http.paging import ListOf, PageQuery
 
 UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -81,7 +74,7 @@ class VenueQuery(PageQuery):
     radius_km: float | None = Field(
         None, gt=0, le=200, description="In a straight line; 10 near coordinates."
     )
-    service: Service | None = None
+    service: StandardService | None = None
     need: Need | None = Field(None, description="Keeps the venues that answer it or may.")
 
     @model_validator(mode="after")

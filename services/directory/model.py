@@ -15,7 +15,7 @@ from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from shared.events.vocabulary import Modality, Public
+from shared.events.vocabulary import Modality, Public, StandardService
 from shared.security.nir import WithoutNir
 
 # Two venues of two producers may carry the same local id: Relais's own id is drawn from both names.
@@ -30,20 +30,6 @@ class Itinerance(StrEnum):
 
     ITINERANT = "Itinérant"
     FIXE = "Fixe"
-
-
-class Service(StrEnum):
-    """`services`: what is offered."""
-
-    DEMARCHES = "Aide aux démarches administratives"
-    OUTILS = "Maîtrise des outils numériques du quotidien"
-    INSERTION = "Insertion professionnelle via le numérique"
-    SECURITE = "Utilisation sécurisée du numérique"
-    PARENTALITE = "Parentalité et éducation avec le numérique"
-    LOISIRS = "Loisirs et créations numériques"
-    CULTURE = "Compréhension du monde numérique"
-    ACCES = "Accès internet et matériel informatique"
-    ACQUISITION = "Acquisition de matériel informatique à prix solidaire"
 
 
 class Care(StrEnum):
@@ -151,7 +137,7 @@ class VenueRecord(BaseModel):
     itinerance: tuple[Itinerance, ...] = ()
     structure_parente: Text | None = None
     date_maj: date | None = None
-    services: tuple[Service, ...] = ()
+    services: tuple[StandardService, ...] = ()
     publics_specifiquement_adresses: tuple[Public, ...] = ()
     prise_en_charge_specifique: tuple[Care, ...] = ()
     frais_a_charge: tuple[Cost, ...] = ()
@@ -180,7 +166,7 @@ FIELDS: tuple[str, ...] = tuple(VenueRecord.model_fields)
 
 LISTS: dict[str, type[StrEnum]] = {
     "itinerance": Itinerance,
-    "services": Service,
+    "services": StandardService,
     "publics_specifiquement_adresses": Public,
     "prise_en_charge_specifique": Care,
     "frais_a_charge": Cost,

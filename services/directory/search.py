@@ -11,8 +11,7 @@ from services.directory.matching.engine import within_reach
 from services.directory.matching.index import VenueIndex
 from services.directory.matching.model import Point
 from services.directory.matching.rules import need_tables
-from services.directory.model import Service
-from shared.events.vocabulary import Need
+from shared.events.vocabulary import Need, StandardService
 from shared.store.port import InvalidCursor
 
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -28,7 +27,7 @@ class VenueFilter:
     source: str | None = None
     near: Point | None = None
     radius_km: float = 10.0
-    service: Service | None = None
+    service: StandardService | None = None
     need: Need | None = None
 
 

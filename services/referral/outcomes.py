@@ -1,26 +1,11 @@
 """What a venue may say of the end of a referral: closed words only, since it goes into an event."""
 
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.events.referrals import Outcome
-from shared.events.vocabulary import AutonomyAfter
-
-
-class StandardService(StrEnum):
-    """`services` of the national standard v1.0.2, verbatim."""
-
-    DEMARCHES = "Aide aux démarches administratives"
-    OUTILS = "Maîtrise des outils numériques du quotidien"
-    INSERTION = "Insertion professionnelle via le numérique"
-    SECURITE = "Utilisation sécurisée du numérique"
-    PARENTALITE = "Parentalité et éducation avec le numérique"
-    LOISIRS = "Loisirs et créations numériques"
-    CULTURE = "Compréhension du monde numérique"
-    ACCES = "Accès internet et matériel informatique"
-    ACQUISITION = "Acquisition de matériel informatique à prix solidaire"
+from shared.events.vocabulary import AutonomyAfter, StandardService
 
 
 class OutcomeSaid(BaseModel):

@@ -76,6 +76,20 @@ class Public(StrEnum):
     FEMMES = "Femmes"
 
 
+class StandardService(StrEnum):
+    """What a venue offers, from the national standard v1.0.2 (`services`), verbatim."""
+
+    DEMARCHES = "Aide aux démarches administratives"
+    OUTILS = "Maîtrise des outils numériques du quotidien"
+    INSERTION = "Insertion professionnelle via le numérique"
+    SECURITE = "Utilisation sécurisée du numérique"
+    PARENTALITE = "Parentalité et éducation avec le numérique"
+    LOISIRS = "Loisirs et créations numériques"
+    CULTURE = "Compréhension du monde numérique"
+    ACCES = "Accès internet et matériel informatique"
+    ACQUISITION = "Acquisition de matériel informatique à prix solidaire"
+
+
 class Modality(StrEnum):
     """How help is given, from the national standard v1.0.2 (`modalites_accompagnement`), verbatim."""
 

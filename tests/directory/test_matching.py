@@ -24,8 +24,17 @@ from services.directory.matching.model import (
 from services.directory.matching.needs import need_table
 from services.directory.matching.texts import reason_text
 from services.directory.matching.widening import widenings
-from services.directory.model import Access, Care, Cost, Itinerance, Programme, Service, VenueRecord, venue_id
-from shared.events.vocabulary import Adaptation, Coverage, Modality, Need, Profile, Public, Urgency
+from services.directory.model import Access, Care, Cost, Itinerance, Programme, VenueRecord, venue_id
+from shared.events.vocabulary import (
+    Adaptation,
+    Coverage,
+    Modality,
+    Need,
+    Profile,
+    Public,
+    StandardService,
+    Urgency,
+)
 from tests.directory.material import BOBIGNY, TODAY, municipalities, record, sample_records
 
 HERE = Point(latitude=BOBIGNY[0], longitude=BOBIGNY[1], departement="93")
@@ -202,7 +211,7 @@ def venues(draw: st.DrawFn) -> VenueRecord:
         latitude=place[0] if place else None,
         longitude=place[1] if place else None,
         code_insee=draw(st.sampled_from(["93008", "75101", None])),
-        services=draw(some(Service)),
+        services=draw(some(StandardService)),
         modalites_accompagnement=draw(some(Modality)),
         publics_specifiquement_adresses=draw(some(Public)),
         prise_en_charge_specifique=draw(some(Care)),
@@ -308,7 +317,7 @@ class TestBlanks:
     def test_of_services(self) -> None:
         answer = match(ask(needs=(Need.SAFETY,), reach_km=200.0), index_of(sample()), TODAY)
         near = [one for one in sample().values() if plain_distance(one, ask(reach_km=200.0)) is not None]
-        without = sum(bool(one.services) and Service.SECURITE not in one.services for one in near)
+        without = sum(bool(one.services) and StandardService.SECURITE not in one.services for one in near)
         assert answer.exclusions["service"] == without
 
     def test_a_directory_of_blanks_covers_nothing_and_excludes_nobody(self) -> None:
@@ -322,7 +331,7 @@ class TestBlanks:
 
 class TestRules:
     def excluded(self, venue: dict, **asked) -> dict[str, int]:
-        fields = {"services": (Service.OUTILS,)} | venue
+        fields = {"services": (StandardService.OUTILS,)} | venue
         return match(ask(**asked), one(**fields), TODAY).exclusions
 
     def test_only_a_stated_no_excludes(self) -> None:
@@ -331,7 +340,7 @@ class TestRules:
         public = {"publics_specifiquement_adresses": (Public.JEUNES,)}
         assert self.excluded(public, publics={Public.SENIORS}) == {"publics": 1}
         assert self.excluded(public, publics={Public.SENIORS, Public.JEUNES}) == {}
-        assert self.excluded({"services": (Service.ACCES,)}) == {"service": 1}
+        assert self.excluded({"services": (StandardService.ACCES,)}) == {"service": 1}
 
     def test_care_given_to_others_is_not_a_refusal(self) -> None:
         assert (
@@ -353,7 +362,7 @@ class TestRules:
         assert self.excluded(shut, modality=Modality.A_DISTANCE) == {}
 
     def test_a_bus_must_be_asked_where_it_stops(self) -> None:
-        venue = {"services": (Service.OUTILS,), "itinerance": (Itinerance.ITINERANT,)}
+        venue = {"services": (StandardService.OUTILS,), "itinerance": (Itinerance.ITINERANT,)}
         answer = match(ask(), one(**venue), TODAY)
         assert answer.coverage == {Need.BASIC_SKILLS: Coverage.TO_VERIFY}
         assert "lieu itinérant : passage à confirmer" in " ".join(
@@ -362,23 +371,25 @@ class TestRules:
 
     def test_connection_is_met_by_access_or_by_a_programme(self) -> None:
         by_programme = {
-            "services": (Service.LOISIRS,),
+            "services": (StandardService.LOISIRS,),
             "dispositif_programmes_nationaux": (Programme.EMMAUS,),
         }
         answer = match(ask(needs=(Need.CONNECTION,)), one(**by_programme), TODAY)
         assert answer.coverage == {Need.CONNECTION: Coverage.COVERED}
-        without = match(ask(needs=(Need.CONNECTION,)), one(services=(Service.LOISIRS,)), TODAY)
+        without = match(ask(needs=(Need.CONNECTION,)), one(services=(StandardService.LOISIRS,)), TODAY)
         assert without.coverage == {Need.CONNECTION: Coverage.UNCOVERED}
 
     def test_the_paper_way_asks_for_no_venue(self) -> None:
-        answer = match(ask(needs=(Need.PAPER_WAY,)), one(services=(Service.OUTILS,)), TODAY)
+        answer = match(ask(needs=(Need.PAPER_WAY,)), one(services=(StandardService.OUTILS,)), TODAY)
         assert (answer.coverage, answer.proposals) == ({}, ())
 
     def test_a_class_is_not_suggested_first_for_lasting_assistance_but_stays_possible(self) -> None:
         first, second = sorted(venue_id("test", name) for name in "ab")
         records = {
-            first: record(services=(Service.OUTILS,), modalites_accompagnement=(Modality.ATELIER,)),
-            second: record(services=(Service.OUTILS,), modalites_accompagnement=(Modality.INDIVIDUEL,)),
+            first: record(services=(StandardService.OUTILS,), modalites_accompagnement=(Modality.ATELIER,)),
+            second: record(
+                services=(StandardService.OUTILS,), modalites_accompagnement=(Modality.INDIVIDUEL,)
+            ),
         }
         usual = match(ask(), index_of(records), TODAY)
         assisted = match(ask(profile=Profile.LASTING_ASSISTANCE), index_of(records), TODAY)
@@ -393,7 +404,7 @@ class TestRank:
         answer = match(ask(**extra), index_of(dict(zip(keys, (first, second), strict=True))), TODAY)
         return ["ab"[keys.index(one.venue_id)] for one in answer.proposals]
 
-    skills: ClassVar = {"services": (Service.OUTILS,)}
+    skills: ClassVar = {"services": (StandardService.OUTILS,)}
 
     def test_ties_are_broken_by_id(self) -> None:
         assert self.order(record(**self.skills), record(**self.skills)) == ["a", "b"]
@@ -422,8 +433,10 @@ class TestRank:
 class TestWidening:
     def test_says_what_would_bring_more(self) -> None:
         records = {
-            venue_id("test", "paid"): record(services=(Service.OUTILS,), frais_a_charge=(Cost.PAYANT,)),
-            venue_id("test", "far"): record(services=(Service.OUTILS,), latitude=49.0),
+            venue_id("test", "paid"): record(
+                services=(StandardService.OUTILS,), frais_a_charge=(Cost.PAYANT,)
+            ),
+            venue_id("test", "far"): record(services=(StandardService.OUTILS,), latitude=49.0),
         }
         request = ask(reach_km=2.0, free_only=True)
         found = {one.code: one for one in widenings(request, index_of(records), 0, 3)}
@@ -518,7 +531,9 @@ def test_golden_bobigny() -> None:
 
 def test_every_reason_has_a_sentence() -> None:
     index = one(
-        services=(Service.OUTILS,), frais_a_charge=(Cost.GRATUIT,), modalites_acces=(Access.SE_PRESENTER,)
+        services=(StandardService.OUTILS,),
+        frais_a_charge=(Cost.GRATUIT,),
+        modalites_acces=(Access.SE_PRESENTER,),
     )
     index.change_load(index.ids()[0], 1)
     request = ask(venues_preferred=frozenset(index.ids()), adaptations={Adaptation.READ_ALOUD})

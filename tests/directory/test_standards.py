@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.directory.model import FIELDS, Access, Cost, Itinerance, Label, Service
+from services.directory.model import FIELDS, Access, Cost, Itinerance, Label
 from services.directory.standards.mednum import HeaderUnusable
-from shared.events.vocabulary import Modality
+from shared.events.vocabulary import Modality, StandardService
 from tests.directory.material import BOBIGNY, SAMPLE, cells, csv_of, pieces, read, reading, said
 
 
@@ -49,7 +49,7 @@ class TestEncoding:
     def test_accents_survive(self, encoding: str) -> None:
         result = only(csv_of(cells(nom="Médiathèque d'Évry")).decode().encode(encoding))
         assert result.record.nom == "Médiathèque d'Évry"
-        assert result.record.services == (Service.DEMARCHES,)
+        assert result.record.services == (StandardService.DEMARCHES,)
 
     def test_latin_1_is_said_once(self) -> None:
         content = csv_of(cells(), cells(id="v-2")).decode().encode("latin-1")
@@ -190,9 +190,9 @@ class TestRows:
 
 
 CELLS = [
-    ("services", "|Aide aux démarches administratives|", (Service.DEMARCHES,), "value_normalised"),
-    ("services", "Comprehension du monde numérique", (Service.CULTURE,), "value_normalised"),
-    ("services", "Aide aux démarches administratives|Cuisine", (Service.DEMARCHES,), "unknown_value"),
+    ("services", "|Aide aux démarches administratives|", (StandardService.DEMARCHES,), "value_normalised"),
+    ("services", "Comprehension du monde numérique", (StandardService.CULTURE,), "value_normalised"),
+    ("services", "Aide aux démarches administratives|Cuisine", (StandardService.DEMARCHES,), "unknown_value"),
     ("modalites_acces", "Ce lieu n’accueille pas de public", (Access.PAS_DE_PUBLIC,), "value_normalised"),
     ("formations_labels", "Étapes numériques(La Poste)", (Label.ETAPES,), "value_normalised"),
     ("formations_labels", "Étapes numériques (La Poste)", (Label.ETAPES,), None),

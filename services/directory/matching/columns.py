@@ -9,13 +9,13 @@ from enum import Enum
 from functools import cache
 from uuid import UUID
 
-from services.directory.model import Access, Care, Cost, Itinerance, Label, Programme, Service, VenueRecord
-from shared.events.vocabulary import Modality, Public
+from services.directory.model import Access, Care, Cost, Itinerance, Label, Programme, VenueRecord
+from shared.events.vocabulary import Modality, Public, StandardService
 
 UNKNOWN_DATE = -1_000_000
 """Stands for no date: older than any, so that it ranks last."""
 
-SERVICE_BITS, MODALITY_BITS, PROGRAMME_BITS = len(Service), len(Modality), len(Programme)
+SERVICE_BITS, MODALITY_BITS, PROGRAMME_BITS = len(StandardService), len(Modality), len(Programme)
 HAS_PHONE = 1 << len(Access)
 """Set in `access` when a telephone is given: a venue that can be rung although it lists no way in."""
 

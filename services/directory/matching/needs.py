@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from services.directory.model import Care, Itinerance, Label, Programme, Service
-from shared.events.vocabulary import Adaptation, Modality, Need, Profile
+from services.directory.model import Care, Itinerance, Label, Programme
+from shared.events.vocabulary import Adaptation, Modality, Need, Profile, StandardService
 
 NEEDS_FILE = Path(__file__).parent.parent / "needs.json"
 
@@ -21,7 +21,7 @@ class Alternative(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    services: tuple[Service, ...] = ()
+    services: tuple[StandardService, ...] = ()
     modalities: tuple[Modality, ...] = ()
     programmes: tuple[Programme, ...] = ()
     labels: tuple[Label, ...] = ()

@@ -13,8 +13,9 @@ from enum import StrEnum
 from functools import cache
 from urllib.parse import urlsplit
 
-from services.directory.model import LISTS, MAX_TEXT, Label, ReportEntry, Rule, Service, Severity
+from services.directory.model import LISTS, MAX_TEXT, Label, ReportEntry, Rule, Severity
 from services.directory.standards.notes import entry
+from shared.events.vocabulary import StandardService
 from shared.security.nir import contains_nir
 
 MAX_VALUES = 60
@@ -247,7 +248,7 @@ def _spellings(column: str) -> dict[str, StrEnum]:
     if column == "formations_labels":
         known[folded("Étapes numériques(La Poste)")] = Label.ETAPES
     if column == "services":
-        known[folded("Comprehension du monde numérique")] = Service.CULTURE
+        known[folded("Comprehension du monde numérique")] = StandardService.CULTURE
     return known
 
 
